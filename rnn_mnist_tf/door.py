@@ -1,0 +1,85 @@
+"""What all doors share: flags of their own, one line for a mistake, an exit code."""
+
+import os
+import pathlib
+import sys
+import traceback
+
+from absl import flags
+from absl import logging as absl_logging
+
+_PACKAGE = pathlib.Path(__file__).parent
+
+
+def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
+    """Parses the flags, runs `main`, and answers mistakes with one line on stderr.
+
+    Args:
+        name: the door, as in `python -m rnn_mnist_tf.name`.
+        summary: one line for `--help`.
+        define_flags: called with a `flags.FlagValues` to define the door's flags in.
+        main: called with the parsed flags (and the list of files if `takes_files`); its return
+            value, None or an int, is the exit code.
+        argv: `sys.argv` by default.
+        takes_files: whether arguments that are not flags are taken.
+
+    Returns:
+        The exit code: 2 for a wrong flag or a stray argument, 1 for other mistakes, 130 after
+        Ctrl-C.
+    """
+    argv = list(sys.argv if argv is None else argv)
+    absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns of what is not wrong
+    values = flags.FlagValues()
+    flags.DEFINE_bool("help", False, "Show this help.", short_name="?", flag_values=values)
+    flags.DEFINE_bool("helpfull", False, "Show this help.", flag_values=values)
+    flags.DEFINE_bool("traceback", False, "Show where an error arose.", flag_values=values)
+    define_flags(values)
+    try:
+        files = values([argv[0], *map(find_flagfile, argv[1:])])[1:]
+    except (flags.Error, OSError) as error:
+        return _fail(name, error, 2)
+    if values.help or values.helpfull:
+        print(f"python -m rnn_mnist_tf.{name}: {summary}\n")
+        print(values.get_help())
+        return 0
+    if files and not takes_files:
+        return _fail(
+            name, f"Received stray arguments {files}, expected only flags (--name=value).", 2
+        )
+    try:
+        return main(values, files) if takes_files else main(values)
+    except KeyboardInterrupt:
+        return _fail(name, "stopped by Ctrl-C.", 130)
+    except (ValueError, OSError) as error:
+        if values.traceback:
+            traceback.print_exc()
+        return _fail(name, error, 1)
+
+
+def find_flagfile(argument):
+    """Returns `--flagfile=PATH` with the flag file that the package ships if PATH is not there.
+
+    >>> find_flagfile("--seed=1")
+    '--seed=1'
+    """
+    name, separator, path = argument.partition("=")
+    if name.lstrip("-") != "flagfile" or not separator or os.path.exists(path):
+        return argument
+    for root in (_PACKAGE, _PACKAGE.parent):
+        if path.startswith("flags/") and (root / path).is_file():
+            return f"{name}={root / path}"
+    return argument
+
+
+def one_line(error):
+    """Returns an error's text in one line.
+
+    >>> one_line(ValueError("first\\n  second"))
+    'first second'
+    """
+    return " ".join(str(error).split())
+
+
+def _fail(name, error, code):
+    print(f"{name}: error: {one_line(error)}", file=sys.stderr)
+    return code

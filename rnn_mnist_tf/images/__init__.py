@@ -1,0 +1,6 @@
+"""Images: colour to gray, and the ways in which an image becomes a sequence."""
+
+from rnn_mnist_tf.images.grayscale import rgb_to_grayscale, split_channels
+from rnn_mnist_tf.images.scan import SCANS, Scan
+
+__all__ = ["SCANS", "Scan", "rgb_to_grayscale", "split_channels"]

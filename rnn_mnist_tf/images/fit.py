@@ -1,0 +1,158 @@
+"""Image files of any size and mode become what a model was trained on."""
+
+import pathlib
+import warnings
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from rnn_mnist_tf.errors import InputError
+
+# An allow-list: Pillow's other readers are not needed, and some have been attacked.
+FORMATS = ("PNG", "JPEG", "BMP")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
+INVERT = ("auto", "yes", "no")
+MAX_PIXELS = 50_000_000  # a small network has no use for more
+
+_DRAWING_SIDE = 20  # of MNIST's 28: the rest is border
+_INK = 0.1  # of the darkest: fainter is background
+
+
+def read_image(path):
+    """Reads a PNG, JPEG or BMP file.
+
+    Returns:
+        A `PIL.Image` of mode L or RGB: palettes looked up, transparency laid on white, 16 bits
+        made 8.
+
+    Raises:
+        InputError: the file is missing, empty, truncated, not such an image, or has more than
+            `MAX_PIXELS` pixels.
+    """
+    path = pathlib.Path(path)
+    try:
+        if path.stat().st_size == 0:
+            raise InputError(f"Received {path}, which is empty, expected an image.")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise InputError(
+                        f"Received {path} of {image.width} x {image.height} pixels, expected at "
+                        f"most {MAX_PIXELS}. Scale it down first."
+                    )
+                image.load()
+                return _as_gray_or_rgb(image)
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"Received {path}, which is not an image, expected {', '.join(FORMATS)}."
+        ) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise InputError(f"Received {path}, which has too many pixels: {error}") from error
+    except InputError:
+        raise
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InputError(f"Received {path}, which cannot be read: {error}.") from error
+
+
+def _as_gray_or_rgb(image):
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, np.float64)
+        scale = 255 / 65535 if values.max(initial=0) > 255 else 1
+        return Image.fromarray(np.clip(values * scale, 0, 255).round().astype(np.uint8))
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image).convert("RGB")
+    gray = image.mode in ("1", "L")
+    return image.convert("L" if gray else "RGB")
+
+
+def list_images(paths):
+    """Returns the files to answer for: each file named, and the images in each directory named.
+
+    >>> list_images(["a.png"])
+    [PosixPath('a.png')]
+    """
+    files = []
+    for path in map(pathlib.Path, paths):
+        if path.is_dir():
+            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+        else:
+            files.append(path)
+    return files
+
+
+def fit_image(image, image_shape, invert="auto", as_digit=True):
+    """Makes an image what a model was trained on.
+
+    A gray model of digits gets them as MNIST was made: light ink on black, the drawing cropped,
+    scaled into 20 x 20 of 28 with its proportions kept, its centre of mass in the middle. Other
+    models get the whole image, resized.
+
+    Args:
+        image: a `PIL.Image` of mode L or RGB.
+        image_shape: `(h, w)` or `(h, w, 3)`.
+        invert: `yes`, `no`, or `auto`: yes if the border is lighter than half. For digits only.
+        as_digit: whether the image is a drawing on plain ground.
+
+    Returns:
+        uint8 of shape `image_shape`.
+
+    Raises:
+        InputError: a drawing without ink.
+
+    >>> page = Image.new("L", (60, 80), 255)
+    >>> page.paste(0, (10, 10, 20, 70))
+    >>> digit = fit_image(page, (28, 28))
+    >>> digit.max(), digit[0].max(), np.flatnonzero(digit.max(axis=1)).size
+    (255, 0, 20)
+    """
+    height, width = image_shape[:2]
+    if len(image_shape) == 3:
+        return np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC))
+    image = image.convert("L")
+    if not as_digit:
+        return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
+    pixels = np.asarray(image, np.float64)
+    if invert == "yes" or (invert == "auto" and _border(pixels).mean() > 127.5):
+        pixels = 255 - pixels
+    pixels = pixels - np.median(_border(pixels))  # a gray ground is ground
+    return _centre(_scale(_crop(np.clip(pixels, 0, None)), min(height, width)), height, width)
+
+
+def _border(pixels):
+    return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
+
+
+def _crop(pixels):
+    """Cuts the drawing out and stretches its ink to 255."""
+    peak = pixels.max()
+    if peak < 255 * _INK:
+        raise InputError("the image is empty: it shows no drawing on its ground")
+    ink = pixels > peak * _INK
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    cut = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return cut * (255 / peak)
+
+
+def _scale(drawing, side):
+    """Scales the longer side to 20 of 28."""
+    target = max(1, round(side * _DRAWING_SIDE / 28))
+    factor = target / max(drawing.shape)
+    size = [max(1, round(length * factor)) for length in drawing.shape[::-1]]
+    image = Image.fromarray(drawing.round().astype(np.uint8))
+    return np.asarray(image.resize(size, Image.Resampling.LANCZOS))
+
+
+def _centre(drawing, height, width):
+    """Puts the centre of mass in the middle, as far as the drawing stays inside."""
+    rows, columns = drawing.shape
+    mass = drawing.sum()
+    row = (drawing.sum(axis=1) @ np.arange(rows)) / mass
+    column = (drawing.sum(axis=0) @ np.arange(columns)) / mass
+    top = int(np.clip(round((height - 1) / 2 - row), 0, height - rows))
+    left = int(np.clip(round((width - 1) / 2 - column), 0, width - columns))
+    canvas = np.zeros((height, width), np.uint8)
+    canvas[top : top + rows, left : left + columns] = drawing
+    return canvas

@@ -1,0 +1,44 @@
+"""A model is rebuilt from a run's configuration by its name."""
+
+from rnn_mnist_tf.models.rnn import build_rnn, make_cell
+
+
+def _rnn(config, image_shape, num_classes):
+    cell = make_cell(
+        config.cell,
+        config.num_units,
+        config.num_layers,
+        config.use_peepholes,
+        config.cell_clip,
+        config.num_proj,
+    )
+    return build_rnn(
+        image_shape,
+        num_classes,
+        cell,
+        scan=config.scan,
+        patch_size=config.patch_size,
+        scan_seed=config.seed,
+        grayscale=config.grayscale,
+        pixel_scale=config.pixel_scale,
+        pixel_offset=config.pixel_offset,
+    )
+
+
+MODELS = {"rnn": _rnn}
+
+
+def build_model(config, image_shape, num_classes):
+    """Builds the Keras model that a configuration names, plain pixels to logits.
+
+    Args:
+        config: a `TrainConfig`, or anything with its fields.
+        image_shape: `(h, w)` or `(h, w, c)`.
+        num_classes: the number of logits.
+
+    Raises:
+        ValueError: an unknown model, or options that do not fit.
+    """
+    if config.model not in MODELS:
+        raise ValueError(f"Received model={config.model!r}, expected one of {tuple(MODELS)}.")
+    return MODELS[config.model](config, tuple(image_shape), num_classes)

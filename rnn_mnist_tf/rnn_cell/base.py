@@ -1,0 +1,396 @@
+"""The contract of a cell, and the state of an LSTM."""
+
+import collections
+import re
+
+import keras
+import tensorflow as tf
+
+from rnn_mnist_tf.rnn_cell import nest
+
+PACKAGE = "rnn_mnist_tf"
+
+
+class LSTMStateTuple(collections.namedtuple("LSTMStateTuple", ("c", "h"))):
+    """The state of an LSTM: `c`, the memory, then `h`, the output.
+
+    Keras and PyTorch hold the same two tensors the other way round, `[h, c]`.
+
+    Source: `tf.nn.rnn_cell.LSTMStateTuple` of TensorFlow 1.
+
+    >>> state = LSTMStateTuple(c=tf.zeros([1, 2]), h=tf.ones([1, 2]))
+    >>> c, h = state
+    >>> float(h[0, 0]), state.dtype.name
+    (1.0, 'float32')
+    """
+
+    __slots__ = ()
+
+    @property
+    def dtype(self):
+        """The dtype shared by `c` and `h`. Raises `TypeError` if they differ."""
+        if self.c.dtype != self.h.dtype:
+            raise TypeError(
+                f"Received c of dtype {self.c.dtype} and h of dtype {self.h.dtype}, "
+                "expected one dtype. Cast one of them."
+            )
+        return self.c.dtype
+
+
+def snake_case(name):
+    """Returns a class name the way TF1 turns it into a variable scope.
+
+    >>> snake_case("BasicLSTMCell"), snake_case("GRUCell"), snake_case("MultiRNNCell")
+    ('basic_lstm_cell', 'gru_cell', 'multi_rnn_cell')
+    """
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def assert_like_rnncell(cell, name="cell"):
+    """Raises `TypeError` unless `cell` has what the loops need.
+
+    That is `output_size`, `state_size`, one of `zero_state` and `get_initial_state`, and a call.
+
+    Source: `tensorflow/python/ops/rnn_cell_impl.py`, `assert_like_rnncell`.
+
+    >>> assert_like_rnncell(3)
+    Traceback (most recent call last):
+    TypeError: Received cell=3 (int), which is not an RNNCell: it has no output_size, state_size, \
+zero_state or get_initial_state, call. Pass a cell of rnn_mnist_tf.rnn_cell.
+    """
+    missing = [field for field in ("output_size", "state_size") if not _has(cell, field)]
+    if not (_has(cell, "zero_state") or _has(cell, "get_initial_state")):
+        missing.append("zero_state or get_initial_state")
+    if not callable(cell) or isinstance(cell, type):
+        missing.append("call")
+    if missing:
+        raise TypeError(
+            f"Received {name}={cell!r} ({type(cell).__name__}), which is not an RNNCell: it has "
+            f"no {', '.join(missing)}. Pass a cell of rnn_mnist_tf.rnn_cell."
+        )
+
+
+def _has(cell, field):
+    try:
+        getattr(cell, field)
+    except (AttributeError, NotImplementedError):
+        return False
+    return True
+
+
+def check_floating(tensor, name):
+    """Raises `ValueError` if a tensor is neither floating point nor complex.
+
+    >>> check_floating(tf.constant([[1]]), "inputs")
+    Traceback (most recent call last):
+    ValueError: RNN cell only supports floating point inputs. Received inputs of dtype int32, \
+expected a float dtype; cast it first.
+    """
+    dtype = tf.as_dtype(tensor.dtype)
+    if not (dtype.is_floating or dtype.is_complex):
+        raise ValueError(
+            "RNN cell only supports floating point inputs. "
+            f"Received {name} of dtype {dtype.name}, expected a float dtype; cast it first."
+        )
+
+
+def refuse_reuse(reuse):
+    """Raises `ValueError` for a true `reuse`: here an object is its variables.
+
+    >>> refuse_reuse(None)
+    """
+    if reuse:
+        raise ValueError(
+            f"Received reuse={reuse!r}, expected None or False. TF1 shared variables by name; "
+            "here a cell owns its variables: call the same cell object again to share them."
+        )
+
+
+def check_units(value, name="num_units"):
+    """Returns a size as an int. Raises `ValueError` unless it is a positive whole number.
+
+    >>> check_units(128)
+    128
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
+        raise ValueError(f"Received {name}={value!r}, expected a positive integer.")
+    return int(value)
+
+
+# TensorFlow's own functions have no Keras configuration; Keras's twins compute the same.
+_KERAS_ACTIVATIONS = {
+    tf.math.tanh: "tanh",
+    tf.math.sigmoid: "sigmoid",
+    tf.nn.relu: "relu",
+    tf.identity: "linear",
+}
+
+
+def get_activation(activation):
+    """Returns an activation from a callable, a Keras name or nothing, which means tanh.
+
+    >>> get_activation(None) is keras.activations.tanh, get_activation("relu").__name__
+    (True, 'relu')
+    """
+    if not activation:
+        return keras.activations.tanh
+    try:
+        activation = _KERAS_ACTIVATIONS.get(activation, activation)
+    except TypeError:  # unhashable: a configuration
+        pass
+    return keras.activations.get(activation)
+
+
+class RNNCell(keras.layers.Layer):
+    """One step of a recurrent network: `(output, next_state) = cell(inputs, state)`.
+
+    A subclass gives `state_size`, `output_size`, `build(inputs_shape)`, which makes every variable
+    once, and `call(inputs, state)`, which applies a pure step function to them.
+
+    Shapes: inputs `[batch, input_size]`; output `[batch, output_size]`; a state is a nest of
+    tensors `[batch, size]` with the structure of `state_size`. A bare size means a bare tensor.
+
+    Args:
+        trainable: bool, whether the variables are trained.
+        name: the cell's scope in `tf1_variables`; the class name in snake case if None.
+        dtype: the dtype of the variables and of the arithmetic. None means the dtype of the first
+            inputs, as in TF1, or Keras's policy where a mixed one is set.
+
+    Raises:
+        ValueError: integer inputs or states; inputs that are not a matrix; a state of another
+            structure, rank, size or batch. Messages name the leaf's path.
+
+    Source: `tf.nn.rnn_cell.RNNCell` of TensorFlow 1.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> cell = GRUCell(4)
+    >>> output, state = cell(tf.ones([2, 3]), cell.zero_state(2, tf.float32))
+    >>> output.shape, cell.state_size
+    (TensorShape([2, 4]), 4)
+    """
+
+    def __init__(self, trainable=True, name=None, dtype=None, **kwargs):
+        super().__init__(trainable=trainable, name=name, dtype=dtype, **kwargs)
+        self._has_own_name = name is not None
+        self._takes_dtype_of_inputs = dtype is None
+        self._scope = None
+
+    @property
+    def state_size(self):
+        """The size of the state: an int, a `tf.TensorShape` or a nest of these."""
+        raise NotImplementedError(f"{type(self).__name__} must define state_size.")
+
+    @property
+    def output_size(self):
+        """The size of the output: an int, a `tf.TensorShape` or a nest of these."""
+        raise NotImplementedError(f"{type(self).__name__} must define output_size.")
+
+    @property
+    def wrapped_cells(self):
+        """The cells inside this one, a list; empty for a plain cell."""
+        return []
+
+    def zero_state(self, batch_size, dtype):
+        """Returns zeros `[batch] + size` in the structure of `state_size`.
+
+        Args:
+            batch_size: an int or an integer scalar tensor.
+            dtype: the dtype of the zeros.
+        """
+
+        def zeros(size):
+            return tf.zeros([batch_size, *nest.size_to_shape(size)], tf.as_dtype(dtype))
+
+        return tf.nest.map_structure(zeros, self.state_size)
+
+    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
+        """Returns `zero_state` for the batch and dtype of `inputs`, or for those given.
+
+        Without inputs and dtype the cell's own dtype is taken, as `keras.layers.RNN` expects.
+
+        Raises:
+            ValueError: neither `inputs` nor `batch_size`, or two that disagree.
+        """
+        if inputs is not None:
+            inputs = tf.convert_to_tensor(inputs)
+            static = inputs.shape[0]
+            if isinstance(batch_size, int) and static is not None and static != batch_size:
+                raise ValueError(
+                    "batch size from input tensor is different from the input param. "
+                    f"Received batch_size={batch_size}, expected {static}."
+                )
+            if dtype is not None and inputs.dtype != tf.as_dtype(dtype):
+                raise ValueError(
+                    "dtype from input tensor is different from the input param. "
+                    f"Received dtype={tf.as_dtype(dtype).name}, expected {inputs.dtype.name}."
+                )
+            batch_size = static if static is not None else tf.shape(inputs)[0]
+            dtype = inputs.dtype
+        if batch_size is None:
+            raise ValueError(
+                "batch_size and dtype cannot be None while constructing initial state. "
+                f"Received batch_size={batch_size}, dtype={dtype}; pass inputs or batch_size."
+            )
+        return self.zero_state(batch_size, self.compute_dtype if dtype is None else dtype)
+
+    def adopt_dtype(self, dtype):
+        """Sets the dtype of a cell that was made without one and has no variables yet."""
+        for cell in self.wrapped_cells:
+            if isinstance(cell, RNNCell):
+                cell.adopt_dtype(dtype)
+        policy = self.dtype_policy
+        if self._takes_dtype_of_inputs and not self.built:
+            if policy.compute_dtype == policy.variable_dtype:
+                self.dtype_policy = tf.as_dtype(dtype).name
+            self._takes_dtype_of_inputs = False
+
+    def __call__(self, inputs, state, scope=None, training=None):
+        """Runs one step.
+
+        Args:
+            inputs: `[batch, input_size]`, floating point.
+            state: a nest of tensors like `state_size`; see `nest.pack_state_as` for what is taken.
+            scope: names the cell in `tf1_variables`, in place of the class name.
+            training: None, True or False, for cells whose `call` takes it.
+
+        Returns:
+            `(output, next_state)`.
+        """
+        inputs = tf.nest.map_structure(_as_tensor, inputs)
+        state = nest.pack_state_as(self.state_size, tf.nest.map_structure(_as_tensor, state))
+        self.check_step(inputs, state)
+        if scope is not None:
+            self._has_own_name, self._own_scope = True, getattr(scope, "name", scope)
+        first = tf.nest.flatten(inputs)[0]
+        if first.dtype != self.compute_dtype and tf.as_dtype(first.dtype).is_floating:
+            self.adopt_dtype(first.dtype)
+        if training is not None and self._call_has_training_arg:
+            return super().__call__(inputs, state, training=training)
+        return super().__call__(inputs, state)
+
+    def check_step(self, inputs, state):
+        """Raises `ValueError` for inputs or a state that the cell cannot take."""
+        del inputs, state  # any cell takes anything; `LayerRNNCell` is strict
+
+    def build(self, inputs_shape):
+        """Makes the variables; a cell without any has nothing to do."""
+        del inputs_shape
+
+    def compute_output_shape(self, inputs_shape, state_shape=None):
+        """Returns the shapes of `(output, next_state)`."""
+        batch = inputs_shape[0]
+
+        def shape(size):
+            return (batch, *nest.size_to_shape(size))
+
+        return (
+            tf.nest.map_structure(shape, self.output_size),
+            tf.nest.map_structure(shape, self.state_size),
+        )
+
+    @property
+    def tf1_scope(self):
+        """The scope that TF1 gives the cell's variables."""
+        if not self._has_own_name:
+            return snake_case(type(self).__name__)
+        return getattr(self, "_own_scope", self.name)
+
+    def tf1_named_variables(self):
+        """Returns `[(name, variable)]` with TF1's names below the scope of the loop.
+
+        Plain cells name their own; see `tf1_variables` for the whole names.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define tf1_named_variables.")
+
+    def tf1_variables(self, scope=None):
+        """Returns the cell's variables under the names that a TF1 checkpoint has for them.
+
+        Keras refuses `/` in a variable's name, so TF1's names are this view.
+
+        Args:
+            scope: the scope of the loop. None means the scope that the loop which ran the cell
+                was given, `rnn` by default, `bidirectional_rnn/fw` and `/bw` for the two halves.
+
+        Returns:
+            A dict from names to `keras.Variable`, shapes equal to TF1's. Empty before `build`.
+
+        >>> from rnn_mnist_tf.rnn_cell import BasicLSTMCell
+        >>> cell = BasicLSTMCell(100)
+        >>> cell.build((None, 28))
+        >>> {name: variable.shape for name, variable in cell.tf1_variables().items()}
+        {'rnn/basic_lstm_cell/kernel': (128, 400), 'rnn/basic_lstm_cell/bias': (400,)}
+        """
+        scope = scope or self._scope or "rnn"
+        named = {}
+        seen = set()
+        for name, variable in self.tf1_named_variables() if self.built else []:
+            if id(variable) not in seen:
+                seen.add(id(variable))
+                named[f"{scope}/{name}"] = variable
+        return named
+
+    def set_scope(self, scope):
+        """Remembers the scope of the loop that runs the cell, for `tf1_variables`."""
+        self._scope = getattr(scope, "name", scope)
+
+    def input_depth(self, inputs_shape):
+        """Returns the static width of the inputs. Raises `ValueError` if it is unknown."""
+        depth = inputs_shape[-1]
+        if depth is None:
+            raise ValueError(
+                "Expected inputs.shape[-1] to be known. "
+                f"Received inputs of shape {tuple(inputs_shape)}; set the last dimension."
+            )
+        return int(depth)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        config = super().get_config()
+        if not self._has_own_name:
+            config["name"] = None  # TF1's scope is the class name; Keras's numbered one is not
+        return config
+
+
+class LayerRNNCell(RNNCell):
+    """A cell over matrices: inputs and states are `[batch, size]` and floating point.
+
+    The base of this package's own cells; it checks what each step is given.
+
+    Raises:
+        ValueError: integer inputs or states; inputs that are not a matrix; a state of another
+            rank, size or batch. Messages name the leaf's path.
+
+    Source: `LayerRNNCell` in `tensorflow/python/ops/rnn_cell_impl.py` of TensorFlow 1.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> issubclass(GRUCell, LayerRNNCell)
+    True
+    """
+
+    def check_step(self, inputs, state):
+        """Raises `ValueError` for inputs or a state that the cell cannot take."""
+        first = tf.nest.flatten(inputs)[0]
+        check_floating(first, "inputs")
+        if first.shape.rank not in (None, 2):
+            raise ValueError(
+                f"Received inputs of shape {first.shape}, expected [batch, input_size]. "
+                "A cell takes one step; for a sequence use rnn_mnist_tf.dynamic_rnn."
+            )
+        sizes = tf.nest.flatten(self.state_size)
+        leaves = tf.nest.flatten(state)
+        for path, size, leaf in zip(nest.paths(self.state_size), sizes, leaves):
+            check_floating(leaf, path)
+            expected = tf.TensorShape([first.shape[0] if first.shape.rank else None])
+            expected = expected.concatenate(nest.size_to_shape(size))
+            if not leaf.shape.is_compatible_with(expected):
+                raise ValueError(
+                    f"Received {path} of shape {leaf.shape}, expected {expected} "
+                    "([batch of the inputs, size])."
+                )
+
+
+def _as_tensor(value):
+    if isinstance(value, (tf.Tensor, tf.TensorArray)) or keras.utils.is_keras_tensor(value):
+        return value
+    return tf.convert_to_tensor(value)

@@ -1,0 +1,100 @@
+"""A SavedModel that answers with TensorFlow alone."""
+
+import pathlib
+import shutil
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from rnn_mnist_tf.errors import InputError
+
+_TOLERANCE = 1e-5
+
+
+class Classifier(tf.Module):
+    """The serving signature around a model: plain pixels in; logits, probabilities, label out.
+
+    Args:
+        model: a Keras model from uint8 images to logits.
+    """
+
+    def __init__(self, model):
+        super().__init__()
+        self._model = model
+        # The variables, tracked so that the SavedModel holds them.
+        self._variables = [variable.value for variable in model.variables]
+        self.classify = tf.function(
+            self._classify,
+            input_signature=[tf.TensorSpec(model.input_shape, tf.uint8, name="images")],
+        )
+
+    def _classify(self, images):
+        logits = self._model(images, training=False)
+        return {
+            "logits": logits,
+            "probabilities": tf.nn.softmax(logits),
+            "label": tf.argmax(logits, axis=-1),
+        }
+
+
+def export_saved_model(model, directory, images):
+    """Writes a SavedModel, checks it against the live model, then gives it its name.
+
+    `serving_default` takes `images`, uint8 `[batch, *image_shape]`, and gives `logits` and
+    `probabilities`, float32 `[batch, classes]`, and `label`, int64 `[batch]`.
+
+    Args:
+        model: a Keras model from uint8 images to logits.
+        directory: must not exist yet, or be empty.
+        images: real images for the check.
+
+    Returns:
+        The largest difference between the two on `images`, in logits and probabilities.
+
+    Raises:
+        InputError: the directory is taken or cannot be written.
+        RuntimeError: the SavedModel answers otherwise than the model; nothing is written then.
+    """
+    directory = pathlib.Path(directory).absolute()
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise InputError(
+            f"Received output={str(directory)!r}, which is taken, expected a new or empty directory."
+        )
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent)
+    except OSError as error:
+        raise InputError(
+            f"Received output={str(directory)!r}, expected a directory that can be written: {error}."
+        ) from error
+    temporary = pathlib.Path(temporary)
+    try:
+        classifier = Classifier(model)
+        tf.saved_model.save(
+            classifier, str(temporary), signatures={"serving_default": classifier.classify}
+        )
+        difference = largest_difference(classifier, temporary, images)
+        if not difference <= _TOLERANCE:
+            raise RuntimeError(
+                f"The SavedModel differs from the model by {difference:.3g}, expected at most "
+                f"{_TOLERANCE}; nothing was written."
+            )
+        temporary.chmod(0o755)
+        if directory.exists():
+            directory.rmdir()
+        temporary.rename(directory)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return difference
+
+
+def largest_difference(classifier, directory, images):
+    """Returns the largest difference between a live classifier's answers and a SavedModel's."""
+    served = tf.saved_model.load(str(directory)).signatures["serving_default"]
+    images = tf.constant(images)
+    live, loaded = classifier.classify(images), served(images=images)
+    return max(
+        float(np.max(np.abs(live[name].numpy() - loaded[name].numpy()), initial=0))
+        for name in ("logits", "probabilities")
+    )

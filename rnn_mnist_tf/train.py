@@ -1,0 +1,179 @@
+"""Trains a classifier: `python -m rnn_mnist_tf.train --flagfile=flags/quickstart.flags`."""
+
+import dataclasses
+import signal
+import sys
+import threading
+
+import numpy as np
+from absl import flags
+
+from rnn_mnist_tf.data import load_dataset, validation_split
+from rnn_mnist_tf.door import run_door
+from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.report import ProgressBar, classification_scores, save_confusion_matrix
+from rnn_mnist_tf.training import TrainConfig, Trainer
+from rnn_mnist_tf.training import workdir as workdirs
+from rnn_mnist_tf.training.strategy import configure_threads
+
+_DEFINE = {
+    bool: flags.DEFINE_bool,
+    int: flags.DEFINE_integer,
+    float: flags.DEFINE_float,
+    str: flags.DEFINE_string,
+}
+
+
+def define_flags(flag_values):
+    """Defines the door's flags: every field of `TrainConfig`, and how the run is carried out."""
+    for field in dataclasses.fields(TrainConfig):
+        help_text, choices = field.metadata["help"], field.metadata["choices"]
+        if choices:
+            flags.DEFINE_enum(
+                field.name, field.default, list(choices), help_text, flag_values=flag_values
+            )
+        else:
+            define = _DEFINE[type(field.default)]
+            define(field.name, field.default, help_text, flag_values=flag_values)
+    flags.DEFINE_string("workdir", "", "Where the run lives.", flag_values=flag_values)
+    flags.DEFINE_bool("overwrite", False, "Delete the run in workdir.", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "steps_per_call", 50, "Steps between looks.", lower_bound=1, flag_values=flag_values
+    )
+    flags.DEFINE_integer(
+        "cores", 0, "Cores to use; 0 means all.", lower_bound=0, flag_values=flag_values
+    )
+    flags.DEFINE_bool("progress", True, "Show a progress bar.", flag_values=flag_values)
+
+
+def run(
+    config,
+    workdir,
+    dataset=None,
+    strategy=None,
+    overwrite=False,
+    steps_per_call=50,
+    progress=False,
+    handle_signals=False,
+):
+    """Trains, or goes on with, the run in `workdir`, and reads the test split once, at the end.
+
+    Args:
+        config: a `TrainConfig`.
+        workdir: the directory of the run; see `rnn_mnist_tf.training.workdir`.
+        dataset: a `Dataset`; loaded as the configuration says if None.
+        strategy: a `tf.distribute.Strategy`, or None.
+        overwrite: whether a run with another configuration is deleted.
+        steps_per_call: see `Trainer`.
+        progress: whether to show a progress bar.
+        handle_signals: whether Ctrl-C stops the run at the end of the current call.
+
+    Returns:
+        The content of `result.json`, or None if the run was stopped.
+
+    Raises:
+        InputError: with one line that says what to do.
+    """
+    if dataset is None:
+        dataset = load_dataset(
+            config.dataset, config.data_dir, config.tfds_dir, config.image_size, config.num_classes
+        )
+    description = workdirs.RunDescription(config, dataset.image_shape, dataset.class_names)
+    train, held_out = validation_split(
+        dataset.train_labels, config.validation_fraction, config.seed
+    )
+    trainer = Trainer(
+        config,
+        dataset.train_images[train],
+        dataset.train_labels[train],
+        dataset.num_classes,
+        strategy,
+        steps_per_call,
+    )
+    workdir = workdirs.open_workdir(workdir, description, overwrite)
+    result = workdirs.read_result(workdir)
+    if result is not None:
+        return result
+    callbacks = []
+    if progress:
+        callbacks.append(ProgressBar(config.epochs, trainer.examples, config.batch_size))
+    if handle_signals and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, lambda *_: _stop_soon(trainer))
+        signal.signal(signal.SIGTERM, lambda *_: trainer.request_stop())
+    complete = trainer.fit(
+        (dataset.train_images[held_out], dataset.train_labels[held_out]),
+        callbacks,
+        workdir / workdirs.CHECKPOINTS,
+        lambda history: workdirs.write_metrics(workdir, history),
+    )
+    return _finish(trainer, dataset, workdir) if complete else None
+
+
+def _stop_soon(trainer):
+    trainer.request_stop()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C is obeyed at once
+
+
+def _finish(trainer, dataset, workdir):
+    """Saves the weights, reads the test split, writes the picture and the result."""
+    workdirs.save_weights(workdir, trainer.model)
+    predicted = np.argmax(trainer.predict_logits(dataset.test_images), axis=1)
+    scores = classification_scores(dataset.test_labels, predicted, dataset.class_names)
+    save_confusion_matrix(
+        workdir / workdirs.CONFUSION_MATRIX, dataset.test_labels, predicted, dataset.class_names
+    )
+    result = {
+        "test_accuracy": scores["accuracy"],
+        "test_examples": scores["examples"],
+        "test_errors": scores["errors"],
+        "epochs": trainer.epoch,
+        "train_examples": trainer.examples,
+        "train_seconds": round(trainer.train_seconds, 3),
+        "trace_seconds": round(trainer.trace_seconds, 3),
+        "images_per_second": round(trainer.epoch * trainer.examples / trainer.train_seconds, 1),
+        "parameters": trainer.model.count_params(),
+        "seed": trainer.config.seed,
+        **{k: v for k, v in trainer.history[-1].items() if k in ("val_loss", "val_accuracy")},
+    }
+    workdirs.write_result(workdir, result)
+    return result
+
+
+def main(values):
+    """Runs the door for parsed flags. Returns the exit code."""
+    if not values.workdir:
+        raise InputError("Received no workdir, expected --workdir=DIR.")
+    configure_threads(values.cores)
+    names = [field.name for field in dataclasses.fields(TrainConfig)]
+    config = TrainConfig(**{name: values[name].value for name in names})
+    result = run(
+        config,
+        values.workdir,
+        overwrite=values.overwrite,
+        steps_per_call=values.steps_per_call,
+        progress=values.progress,
+        handle_signals=True,
+    )
+    if result is None:
+        print(
+            f"train: stopped; the run is saved in {values.workdir}. "
+            "To go on, run the same command again (without --overwrite).",
+            file=sys.stderr,
+        )
+        return 130
+    print(
+        f"test accuracy {result['test_accuracy']:.4f} over {result['test_examples']} examples, "
+        f"{result['epochs']} epochs in {result['train_seconds']:.1f} s "
+        f"({result['images_per_second']:.0f} images/s), {result['parameters']} parameters; "
+        f"written to {values.workdir}"
+    )
+    return 0
+
+
+def cli(argv=None):
+    """The entry point of `python -m rnn_mnist_tf.train`."""
+    return run_door("train", "trains a classifier.", define_flags, main, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(cli())

@@ -1,0 +1,6 @@
+"""Training: configuration, the loop, checkpoints, the directory of a run."""
+
+from rnn_mnist_tf.training.config import TrainConfig
+from rnn_mnist_tf.training.trainer import Trainer, make_predictor
+
+__all__ = ["TrainConfig", "Trainer", "make_predictor"]

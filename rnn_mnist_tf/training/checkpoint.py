@@ -1,0 +1,69 @@
+"""Checkpoints: everything a run needs to go on, in one file that is whole or not there."""
+
+import json
+import pathlib
+import re
+import sys
+import zipfile
+
+import numpy as np
+
+from rnn_mnist_tf.training.files import replacing
+
+_KEEP = 2
+_NAME = re.compile(r"step-(\d{10})\.npz")
+
+
+def save_checkpoint(directory, step, arrays, position):
+    """Writes `step-NNNNNNNNNN.npz` and removes all but the last two.
+
+    Args:
+        directory: made if missing.
+        step: the number of steps done.
+        arrays: a dict from names to NumPy arrays.
+        position: a JSON value: where the run stands.
+
+    >>> import tempfile
+    >>> directory = tempfile.mkdtemp()
+    >>> save_checkpoint(directory, 7, {"weight": np.ones(2)}, {"epoch": 1})
+    >>> load_checkpoint(directory)
+    ({'weight': array([1., 1.])}, {'epoch': 1})
+    """
+    directory = pathlib.Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    text = np.frombuffer(json.dumps(position).encode(), np.uint8)
+    with replacing(directory / f"step-{step:010d}.npz") as temporary:
+        with open(temporary, "wb") as file:
+            np.savez(file, position=text, **{f"array/{key}": a for key, a in arrays.items()})
+    for path in list_checkpoints(directory)[_KEEP:]:
+        path.unlink()
+
+
+def list_checkpoints(directory):
+    """Returns the paths of the checkpoints, the newest first."""
+    directory = pathlib.Path(directory)
+    if not directory.is_dir():
+        return []
+    return sorted((p for p in directory.iterdir() if _NAME.fullmatch(p.name)), reverse=True)
+
+
+def load_checkpoint(directory):
+    """Returns `(arrays, position)` of the newest checkpoint that can be read, or None.
+
+    A damaged one is reported on stderr, and the one before it is taken.
+    """
+    for path in list_checkpoints(directory):
+        try:
+            with np.load(path, allow_pickle=False) as content:
+                position = json.loads(content["position"].tobytes())
+                arrays = {
+                    key.removeprefix("array/"): content[key]
+                    for key in content.files
+                    if key != "position"
+                }
+            return arrays, position
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            print(
+                f"warning: {path} cannot be read ({error}); trying the one before", file=sys.stderr
+            )
+    return None

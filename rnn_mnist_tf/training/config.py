@@ -1,0 +1,112 @@
+"""What a run is: every choice that has a part in its numbers, in one frozen record."""
+
+import dataclasses
+import json
+
+from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.images import SCANS
+from rnn_mnist_tf.images.grayscale import GRAYSCALE_WEIGHTS
+from rnn_mnist_tf.models import CELLS, MODELS
+
+OPTIMIZERS = ("adam", "adadelta", "sgd")
+SCHEDULES = ("constant", "one_cycle", "cosine")
+
+
+def _field(default, help_text, choices=None, minimum=None):
+    return dataclasses.field(
+        default=default, metadata={"help": help_text, "choices": choices, "minimum": minimum}
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """The configuration of a training run; each field is a flag of the same name.
+
+    Raises:
+        InputError: a value outside of its choices or below its minimum.
+
+    >>> TrainConfig(cell="gru").num_units
+    100
+    >>> TrainConfig(cell="gpu")
+    Traceback (most recent call last):
+    rnn_mnist_tf.errors.InputError: Received cell='gpu', expected one of ('basic_rnn', 'gru', \
+'basic_lstm', 'lstm').
+    """
+
+    dataset: str = _field("mnist5k", "mnist5k (embedded), idx, or a TFDS name.")
+    data_dir: str = _field("", "For --dataset=idx: the directory with the four IDX files.")
+    tfds_dir: str = _field("", "Where TFDS keeps data sets; its own default if empty.")
+    image_size: int = _field(0, "Side that images are resized to; 0 keeps them.", minimum=0)
+    num_classes: int = _field(10, "For --dataset=idx: labels are 0 to num_classes - 1.", minimum=2)
+    validation_fraction: float = _field(0.1, "Part of the training images held out.", minimum=0)
+    grayscale: str = _field(
+        "rec601", "Colour to gray; none keeps channels.", (*GRAYSCALE_WEIGHTS, "none")
+    )
+    pixel_scale: float = _field(1 / 255, "Pixels 0..255 are multiplied by this, ...")
+    pixel_offset: float = _field(0.0, "... then this is added.")
+    model: str = _field("rnn", "The model.", tuple(MODELS))
+    scan: str = _field("rows", "How an image becomes a sequence.", SCANS)
+    patch_size: int = _field(7, "Side of a patch for --scan=patches.", minimum=1)
+    cell: str = _field("basic_lstm", "The cell.", tuple(CELLS))
+    num_units: int = _field(100, "Units of a layer.", minimum=1)
+    num_layers: int = _field(2, "Layers.", minimum=1)
+    use_peepholes: bool = _field(False, "Peepholes, for --cell=lstm.")
+    cell_clip: float = _field(0.0, "Clip of c, for --cell=lstm; 0 means none.", minimum=0)
+    num_proj: int = _field(0, "Projection of h, for --cell=lstm; 0 means none.", minimum=0)
+    epochs: int = _field(10, "Passes over the training images.", minimum=1)
+    batch_size: int = _field(64, "Images a step, over all devices.", minimum=1)
+    optimizer: str = _field("adam", "The optimizer.", OPTIMIZERS)
+    learning_rate: float = _field(0.001, "Learning rate, the peak of a schedule.", minimum=0)
+    schedule: str = _field("constant", "Learning rate over time.", SCHEDULES)
+    seed: int = _field(0, "Of weights, order, split and everything random.", minimum=0)
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value, metadata = getattr(self, field.name), field.metadata
+            kind = type(field.default)
+            if kind is float and isinstance(value, int) and not isinstance(value, bool):
+                object.__setattr__(self, field.name, float(value))
+            elif type(value) is not kind:
+                raise InputError(
+                    f"Received {field.name}={value!r}, expected a value of type {kind.__name__}."
+                )
+            if metadata["choices"] and value not in metadata["choices"]:
+                raise InputError(
+                    f"Received {field.name}={value!r}, expected one of {metadata['choices']}."
+                )
+            if metadata["minimum"] is not None and not value >= metadata["minimum"]:
+                raise InputError(
+                    f"Received {field.name}={value!r}, expected at least {metadata['minimum']}."
+                )
+
+    def to_json(self):
+        """Returns the configuration as JSON text, one field a line."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text, source="config.json"):
+        """Returns the configuration that `to_json` wrote.
+
+        Raises:
+            InputError: not JSON, or not the fields of a configuration.
+
+        >>> TrainConfig.from_json(TrainConfig(seed=3).to_json()).seed
+        3
+        """
+        try:
+            values = json.loads(text)
+            return cls(**values)
+        except (json.JSONDecodeError, TypeError) as error:
+            raise InputError(f"Received {source}, expected a run's config: {error}.") from error
+
+    def differences(self, other):
+        """Returns `['field: ours, theirs']` for each field that differs.
+
+        >>> TrainConfig(seed=1).differences(TrainConfig())
+        ['seed: 1, not 0']
+        """
+        return [
+            f"{field.name}: {getattr(self, field.name)!r}, not {getattr(other, field.name)!r}"
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) != getattr(other, field.name)
+        ]

@@ -1,0 +1,63 @@
+"""Files that are whole or not there: written beside their place, then moved into it."""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import tempfile
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Gives a temporary path; what is written there takes the place of `path` at the end.
+
+    After an error, or a kill, `path` is what it was.
+
+    >>> target = pathlib.Path(tempfile.mkdtemp()) / "file.txt"
+    >>> with replacing(target) as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> target.read_text(), len(list(target.parent.iterdir()))
+    ('whole', 1)
+    """
+    path = pathlib.Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = pathlib.Path(name)
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files for their owner only
+        os.replace(temporary, path)
+        _sync_directory(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path, text):
+    """Writes a whole text file in place of `path`."""
+    with replacing(path) as temporary:
+        temporary.write_text(text)
+
+
+def sha256(path):
+    """Returns the sha256 of a file, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_directory(directory):
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,70 @@
+"""How the work is laid out: threads, parts of a batch, devices."""
+
+import os
+
+import keras
+import tensorflow as tf
+
+# Below this, a part's matrix products are too small to pay for a part of their own.
+_MINIMUM_ROWS = 16
+
+
+def configure_threads(cores=0):
+    """Gives each operation one thread and lets `cores` operations run side by side.
+
+    Products of recurrent size lose by being split over threads; parts of a batch side by side win.
+    Call it before TensorFlow does anything. Only programs do: a library leaves threads alone.
+
+    Args:
+        cores: 0 means all that this process may use.
+
+    Returns:
+        The number of cores.
+    """
+    cores = cores or available_cores()
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(cores)
+    return cores
+
+
+def available_cores():
+    """Returns how many processors this process may run on.
+
+    >>> available_cores() >= 1
+    True
+    """
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def has_batch_statistics(model):
+    """Whether a layer mixes the rows of a batch, so that a batch must stay whole.
+
+    >>> has_batch_statistics(keras.Sequential([keras.layers.BatchNormalization()]))
+    True
+    """
+    return any(
+        isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()
+    )
+
+
+def choose_parts(model, rows):
+    """Returns into how many parts a batch of `rows` is split, to run side by side.
+
+    As many as operations can run side by side, if each has enough rows. One where TensorFlow was
+    left to spread each operation over the cores itself, or where the rows depend on each other.
+    """
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1 or has_batch_statistics(model):
+        return 1
+    workers = tf.config.threading.get_inter_op_parallelism_threads() or available_cores()
+    return max(1, min(workers, rows // _MINIMUM_ROWS))
+
+
+def split_rows(rows, parts):
+    """Returns `parts + 1` boundaries that split `rows` (a scalar tensor) as evenly as can be.
+
+    >>> [int(boundary) for boundary in split_rows(tf.constant(7), 2)]
+    [0, 3, 7]
+    """
+    return [rows * part // parts for part in range(parts + 1)]

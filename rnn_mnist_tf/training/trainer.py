@@ -1,0 +1,275 @@
+"""The training loop: a Keras model, optimizer and metrics under `strategy.run`.
+
+Not Keras's `fit`, which can neither run on several workers under Keras 3 nor go on in the middle
+of an epoch. All randomness is a function of (seed, epoch, step): the order of the images of
+(seed, epoch), every Keras `SeedGenerator` of (seed, step). So a run that goes on from a checkpoint
+computes what the uninterrupted run computes.
+"""
+
+import itertools
+import time
+import zlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from rnn_mnist_tf.models import build_model
+from rnn_mnist_tf.training.checkpoint import load_checkpoint, save_checkpoint
+from rnn_mnist_tf.training.schedules import make_learning_rate, make_optimizer
+from rnn_mnist_tf.training.strategy import choose_parts, split_rows
+
+_EVALUATION_BATCH = 1000
+
+
+class Trainer:
+    """Trains a classifier on images that stay in memory as uint8.
+
+    Args:
+        config: a `TrainConfig`.
+        images, labels: the training part, uint8 `[count, ...]` and integers `[count]`.
+        num_classes: the number of logits.
+        strategy: a `tf.distribute.Strategy`; the default one if None.
+        steps_per_call: steps in one call of the graph; progress is seen, and a stop obeyed, between
+            calls. It has no part in the numbers.
+        parts: into how many parts a replica's batch is split, to run side by side; chosen for the
+            machine if None. The gradients are the whole batch's, within rounding.
+    """
+
+    def __init__(
+        self,
+        config,
+        images,
+        labels,
+        num_classes,
+        strategy=None,
+        steps_per_call=50,
+        parts=None,
+    ):
+        self.config = config
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.steps_per_call = steps_per_call
+        self.examples = len(images)
+        self.steps_per_epoch = -(-self.examples // config.batch_size)
+        keras.utils.set_random_seed(config.seed)
+        with self.strategy.scope():
+            self.model = build_model(config, images.shape[1:], num_classes)
+            rate = make_learning_rate(
+                config.schedule, config.learning_rate, config.epochs * self.steps_per_epoch
+            )
+            self.optimizer = make_optimizer(config.optimizer, rate)
+            self.optimizer.build(self.model.trainable_variables)
+            self.loss_metric = keras.metrics.Mean("loss")
+            self.accuracy_metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
+            self.model.optimizer = self.optimizer  # where Keras's callbacks look for it
+        rows = config.batch_size // self.strategy.num_replicas_in_sync
+        self.parts = parts or choose_parts(self.model, rows)
+        self._images = tf.constant(images)
+        self._labels = tf.constant(labels, tf.int64)
+        self._run_steps = tf.function(
+            self._steps,
+            input_signature=[
+                tf.TensorSpec([self.examples], tf.int32),
+                tf.TensorSpec([], tf.int32),
+                tf.TensorSpec([], tf.int32),
+                tf.TensorSpec([], tf.int64),
+            ],
+        )
+        self._predict = make_predictor(self.model)
+        self._stop_requested = False
+        self.epoch, self.step_in_epoch = 0, 0
+        self.history = []
+        self.train_seconds, self.trace_seconds = 0.0, 0.0
+
+    @property
+    def step(self):
+        """Steps done since the run began."""
+        return self.epoch * self.steps_per_epoch + self.step_in_epoch
+
+    def request_stop(self):
+        """Makes `fit` return after the current call of the graph. Safe in a signal handler."""
+        self._stop_requested = True
+
+    def fit(self, validation=None, callbacks=(), checkpoint_directory=None, on_epoch=None):
+        """Trains until the last epoch, from the newest checkpoint if there is one.
+
+        Args:
+            validation: None or `(images, labels)`, evaluated after each epoch.
+            callbacks: Keras callbacks; batch callbacks fire once a call of the graph.
+            checkpoint_directory: where the run is saved after each epoch, and when it is stopped.
+            on_epoch: called with the history after each epoch is safe on disk.
+
+        Returns:
+            Whether the run is complete; False after `request_stop`.
+        """
+        if checkpoint_directory is not None:
+            self._restore(checkpoint_directory)
+        callbacks = keras.callbacks.CallbackList(list(callbacks), model=self.model)
+        self.model.stop_training = False
+        self._trace()
+        callbacks.on_train_begin()
+        while self.epoch < self.config.epochs and not self.model.stop_training:
+            if not self._fit_epoch(validation, callbacks):
+                self._save(checkpoint_directory)
+                callbacks.on_train_end()
+                return False
+            self._save(checkpoint_directory)
+            if on_epoch is not None:
+                on_epoch(self.history)
+        callbacks.on_train_end()
+        return True
+
+    def predict_logits(self, images):
+        """Returns the logits of uint8 images, a NumPy array `[count, num_classes]`."""
+        return self._predict(images)
+
+    def _trace(self):
+        """Traces and compiles the graph with no step in it, so that timings are of steps alone."""
+        begin = time.perf_counter()
+        order = np.zeros(self.examples, np.int32)
+        self._run_steps(order, np.int32(0), np.int32(0), np.int64(0))
+        self.trace_seconds += time.perf_counter() - begin
+
+    def _fit_epoch(self, validation, callbacks):
+        """Runs what is left of an epoch. Returns False if it was stopped before its end."""
+        order = np.random.default_rng([self.config.seed, self.epoch]).permutation(self.examples)
+        order = tf.constant(order, tf.int32)
+        callbacks.on_epoch_begin(self.epoch)
+        while self.step_in_epoch < self.steps_per_epoch:
+            if self._stop_requested:
+                return False
+            begin_step = self.step_in_epoch
+            end_step = min(begin_step + self.steps_per_call, self.steps_per_epoch)
+            callbacks.on_train_batch_begin(begin_step)
+            begin = time.perf_counter()
+            self._run_steps(order, np.int32(begin_step), np.int32(end_step), np.int64(self.step))
+            logs = {"loss": float(self.loss_metric.result())}
+            logs["accuracy"] = float(self.accuracy_metric.result())
+            self.train_seconds += time.perf_counter() - begin
+            self.step_in_epoch = end_step
+            callbacks.on_train_batch_end(end_step - 1, logs)
+        line = {"epoch": self.epoch + 1, **logs}
+        if validation is not None and len(validation[0]):
+            line.update(self._validate(*validation))
+        line["learning_rate"] = float(self.optimizer.learning_rate)
+        line["train_seconds"] = round(self.train_seconds, 3)
+        self.history.append(line)
+        self.epoch, self.step_in_epoch = self.epoch + 1, 0
+        self.loss_metric.reset_state()
+        self.accuracy_metric.reset_state()
+        callbacks.on_epoch_end(self.epoch - 1, line)
+        return True
+
+    def _validate(self, images, labels):
+        logits = self.predict_logits(images)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+        accuracy = np.mean(np.argmax(logits, axis=1) == labels)
+        return {"val_loss": float(loss), "val_accuracy": float(accuracy)}
+
+    def _steps(self, order, begin_step, end_step, first_step):
+        """Runs the steps `begin_step` to `end_step - 1` of an epoch inside the graph."""
+        batch = self.config.batch_size
+        for step in tf.range(begin_step, end_step):
+            self._seed_generators(first_step + tf.cast(step - begin_step, tf.int64))
+            indices = order[step * batch : tf.minimum((step + 1) * batch, self.examples)]
+            self.strategy.run(self._replica_step, args=(indices,))
+
+    def _seed_generators(self, step):
+        """Sets every Keras `SeedGenerator` of the model from (seed, step)."""
+        for index, generator in enumerate(seed_generators(self.model)):
+            key = zlib.crc32(f"{self.config.seed}/{index}".encode())
+            first = tf.bitwise.bitwise_xor(tf.constant(key, tf.int64), step)
+            generator.state.assign(tf.cast(tf.stack([first, 0]) % 2**32, tf.uint32))
+
+    def _replica_step(self, indices):
+        """One step of one replica: its rows, their gradients, the update."""
+        rows = tf.shape(indices)[0]
+        replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        replicas = self.strategy.num_replicas_in_sync
+        mine = indices[rows * replica // replicas : rows * (replica + 1) // replicas]
+        bounds = split_rows(tf.shape(mine)[0], self.parts)
+        variables = self.model.trainable_variables
+        gradients = []
+        for begin, end in itertools.pairwise(bounds):
+            part = mine[begin:end]
+            gradients.append(self._part_gradients(part, tf.cast(rows, tf.float32), variables))
+        total = [tf.add_n(list(parts)) for parts in zip(*gradients)]
+        self.optimizer.apply(total, variables)
+
+    def _part_gradients(self, indices, global_rows, variables):
+        """The share of some rows in the gradients of the mean loss over the global batch."""
+        labels = tf.gather(self._labels, indices)
+        with tf.GradientTape() as tape:
+            logits = self.model(tf.gather(self._images, indices), training=True)
+            losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+            loss = tf.reduce_sum(losses) / global_rows
+        self.loss_metric.update_state(losses)
+        self.accuracy_metric.update_state(labels, logits)
+        return tape.gradient(loss, [variable.value for variable in variables])
+
+    def _state_variables(self):
+        metrics = [*self.loss_metric.variables, *self.accuracy_metric.variables]
+        return {
+            **{f"model/{i}": v for i, v in enumerate(self.model.variables)},
+            **{f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)},
+            **{f"metric/{i}": v for i, v in enumerate(metrics)},
+        }
+
+    def _save(self, directory):
+        if directory is None:
+            return
+        arrays = {name: np.asarray(v) for name, v in self._state_variables().items()}
+        position = {
+            "epoch": self.epoch,
+            "step_in_epoch": self.step_in_epoch,
+            "history": self.history,
+            "train_seconds": self.train_seconds,
+            "trace_seconds": self.trace_seconds,
+        }
+        save_checkpoint(directory, self.step, arrays, position)
+
+    def _restore(self, directory):
+        checkpoint = load_checkpoint(directory)
+        if checkpoint is None:
+            return
+        arrays, position = checkpoint
+        for name, variable in self._state_variables().items():
+            variable.assign(arrays[name])
+        self.epoch, self.step_in_epoch = position["epoch"], position["step_in_epoch"]
+        self.history = position["history"]
+        self.train_seconds = position["train_seconds"]
+        self.trace_seconds = position["trace_seconds"]
+
+
+def seed_generators(model):
+    """Returns the `SeedGenerator`s of a model's layers, in the order of the layers."""
+    found = []
+    for layer in model._flatten_layers():
+        for generator in getattr(layer, "_seed_generators", []):
+            if all(generator is not known for known in found):
+                found.append(generator)
+    return found
+
+
+def make_predictor(model, batch_size=_EVALUATION_BATCH):
+    """Returns a function from uint8 images to logits, NumPy arrays both.
+
+    Every image is answered, whatever the batch size. The graph is traced once.
+
+    Args:
+        model: pixels to logits.
+        batch_size: images a call of the graph.
+    """
+    parts = choose_parts(model, batch_size)
+
+    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)])
+    def logits_of(batch):
+        bounds = split_rows(tf.shape(batch)[0], parts)
+        pieces = [batch[begin:end] for begin, end in itertools.pairwise(bounds)]
+        return tf.concat([model(piece, training=False) for piece in pieces], 0)
+
+    def predict(images):
+        batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+        return np.concatenate([logits_of(tf.constant(batch)).numpy() for batch in batches])
+
+    return predict

@@ -1,0 +1,179 @@
+"""A run's directory: config.json, metrics.jsonl, result.json, weights with their sha256."""
+
+import json
+import pathlib
+import shutil
+import typing
+
+from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.models import build_model
+from rnn_mnist_tf.training.config import TrainConfig
+from rnn_mnist_tf.training.files import replacing, sha256, write_text
+
+CONFIG = "config.json"
+METRICS = "metrics.jsonl"
+RESULT = "result.json"
+WEIGHTS = "model.weights.h5"
+WEIGHTS_SHA256 = "model.weights.h5.sha256"
+CHECKPOINTS = "checkpoints"
+CONFUSION_MATRIX = "confusion_matrix.png"
+
+
+class RunDescription(typing.NamedTuple):
+    """What a model is rebuilt from.
+
+    Attributes:
+        config: a `TrainConfig`.
+        image_shape: `(h, w)` or `(h, w, c)`.
+        class_names: one text a class.
+    """
+
+    config: TrainConfig
+    image_shape: tuple
+    class_names: list
+
+    def to_json(self):
+        """Returns the text of `config.json`."""
+        values = {
+            "config": json.loads(self.config.to_json()),
+            "image_shape": [int(size) for size in self.image_shape],
+            "class_names": list(self.class_names),
+        }
+        return json.dumps(values, indent=2) + "\n"
+
+
+def open_workdir(workdir, description, overwrite=False):
+    """Makes the directory of a run, or finds the run it already holds.
+
+    Args:
+        workdir: a path.
+        description: a `RunDescription`.
+        overwrite: whether a run with another configuration is deleted.
+
+    Returns:
+        The directory as a `pathlib.Path`.
+
+    Raises:
+        InputError: the directory holds a run with another configuration, or cannot be written.
+    """
+    workdir = pathlib.Path(workdir)
+    if overwrite:
+        _delete_run(workdir)
+    if (workdir / CONFIG).exists():
+        held = read_description(workdir)
+        different = description.config.differences(held.config)
+        if tuple(description.image_shape) != tuple(held.image_shape):
+            different.append(f"image_shape: {description.image_shape}, not {held.image_shape}")
+        if different:
+            raise InputError(
+                f"Received workdir={str(workdir)!r}, which holds another run ("
+                f"{'; '.join(different)}). Choose another --workdir, or pass --overwrite."
+            )
+        return workdir
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        write_text(workdir / CONFIG, description.to_json())
+    except OSError as error:
+        raise InputError(
+            f"Received workdir={str(workdir)!r}, expected a directory that can be written: {error}."
+        ) from error
+    return workdir
+
+
+def _delete_run(workdir):
+    """Deletes a run's own files, and nothing else that may lie beside them."""
+    try:
+        for name in (RESULT, WEIGHTS, WEIGHTS_SHA256, METRICS, CONFUSION_MATRIX, CONFIG):
+            (workdir / name).unlink(missing_ok=True)
+        if (workdir / CHECKPOINTS).is_dir():
+            shutil.rmtree(workdir / CHECKPOINTS)
+    except OSError as error:
+        raise InputError(
+            f"Received workdir={str(workdir)!r} and overwrite, but its run cannot be deleted: "
+            f"{error}."
+        ) from error
+
+
+def read_description(workdir):
+    """Returns the `RunDescription` of a directory.
+
+    Raises:
+        InputError: no directory, no run in it, or a damaged `config.json`.
+    """
+    path = pathlib.Path(workdir) / CONFIG
+    if not path.is_file():
+        raise InputError(
+            f"Received workdir={str(workdir)!r}, expected the directory of a run: it has no "
+            f"{CONFIG}. Train one with python -m rnn_mnist_tf.train."
+        )
+    try:
+        values = json.loads(path.read_text())
+        config = TrainConfig(**values["config"])
+        return RunDescription(config, tuple(values["image_shape"]), list(values["class_names"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"Received {path}, expected a run's configuration: {error}.") from error
+
+
+def write_metrics(workdir, history):
+    """Writes one line of JSON an epoch."""
+    write_text(workdir / METRICS, "".join(json.dumps(line) + "\n" for line in history))
+
+
+def write_result(workdir, result):
+    """Writes `result.json`; its presence means that the run is complete."""
+    write_text(workdir / RESULT, json.dumps(result, indent=2) + "\n")
+
+
+def read_result(workdir):
+    """Returns the result of a complete run, or None."""
+    path = pathlib.Path(workdir) / RESULT
+    try:
+        return json.loads(path.read_text()) if path.is_file() else None
+    except (OSError, ValueError) as error:
+        raise InputError(f"Received {path}, expected a run's result: {error}.") from error
+
+
+def save_weights(workdir, model):
+    """Writes the weights and their sha256."""
+    with replacing(workdir / WEIGHTS) as temporary:
+        # Keras wants the ending, which a temporary file beside the target keeps only in part.
+        target = temporary.with_name(temporary.stem + ".weights.h5")
+        try:
+            model.save_weights(target)
+            target.replace(temporary)
+        finally:
+            target.unlink(missing_ok=True)
+        digest = sha256(temporary)
+    write_text(workdir / WEIGHTS_SHA256, f"{digest}  {WEIGHTS}\n")
+
+
+def load_model(workdir):
+    """Rebuilds the model of a complete run and fills it with its weights.
+
+    Returns:
+        `(model, description)`.
+
+    Raises:
+        InputError: no run, no weights yet, or weights whose sha256 does not match.
+    """
+    workdir = pathlib.Path(workdir)
+    description = read_description(workdir)
+    weights, expected = workdir / WEIGHTS, workdir / WEIGHTS_SHA256
+    if not weights.is_file() or not expected.is_file():
+        raise InputError(
+            f"Received workdir={str(workdir)!r}, whose run is not complete: {WEIGHTS} or its sha256 "
+            "is missing. Go on with the same train command."
+        )
+    wanted = (expected.read_text().split() or [""])[0]
+    found = sha256(weights)
+    if found != wanted:
+        raise InputError(
+            f"Received {weights} with sha256 {found[:16]}..., expected {wanted[:16]}...: the file "
+            "was changed or damaged. Train again with --overwrite."
+        )
+    model = build_model(description.config, description.image_shape, len(description.class_names))
+    try:
+        model.load_weights(weights)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"Received {weights}, expected this model's weights: {error}") from error
+    return model, description

@@ -1,0 +1,92 @@
+"""`DynamicRNN`: the loop as a Keras layer, for functional models and for saving."""
+
+import keras
+import tensorflow as tf
+
+from rnn_mnist_tf.rnn_cell import nest
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, assert_like_rnncell
+from rnn_mnist_tf.unroll.dynamic import dynamic_rnn
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class DynamicRNN(keras.layers.Layer):
+    """`dynamic_rnn` around a cell, as a Keras layer: `outputs, state = layer(inputs)`.
+
+    Args:
+        cell: an `RNNCell`.
+        time_major: whether the time axis comes first, in inputs and outputs.
+        return_state: whether the call gives `(outputs, state)` or the outputs alone.
+        implementation: see `dynamic_rnn`.
+
+    Call arguments:
+        inputs: `[batch, time, input_size]`, or `[time, batch, input_size]` if `time_major`.
+        sequence_length: None or whole numbers `[batch]`.
+        initial_state: None or a nest of tensors; lists and tuples with the right leaves are
+            repacked as `cell.state_size`.
+        training: Keras's; None means False, so that here dropout is off unless training.
+
+    Raises:
+        TypeError: `cell` is not a cell.
+        ValueError: see `dynamic_rnn`.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell, MultiRNNCell
+    >>> inputs = keras.Input((28, 28))
+    >>> outputs, state = DynamicRNN(MultiRNNCell([GRUCell(8), GRUCell(4)]))(inputs)
+    >>> outputs.shape, [leaf.shape for leaf in state]
+    ((None, 28, 4), [(None, 8), (None, 4)])
+    """
+
+    def __init__(self, cell, time_major=False, return_state=True, implementation="auto", **kwargs):
+        assert_like_rnncell(cell)
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.time_major = bool(time_major)
+        self.return_state = bool(return_state)
+        self.implementation = implementation
+        self.supports_masking = False
+
+    def build(self, inputs_shape):
+        """Builds the cell for one step of the inputs."""
+        if isinstance(self.cell, RNNCell):
+            self.cell.adopt_dtype(self.compute_dtype)
+        if isinstance(self.cell, keras.layers.Layer) and not self.cell.built:
+            batch = inputs_shape[1] if self.time_major else inputs_shape[0]
+            self.cell.build((batch, *inputs_shape[2:]))
+
+    def call(self, inputs, sequence_length=None, initial_state=None, training=None):
+        """Runs `dynamic_rnn`."""
+        if initial_state is not None:
+            leaves = tf.nest.flatten(initial_state)
+            if len(leaves) != len(tf.nest.flatten(self.cell.state_size)):
+                raise ValueError(
+                    f"Received initial_state {nest.describe(initial_state)}, expected the leaves "
+                    f"of state_size={self.cell.state_size}."
+                )
+            initial_state = tf.nest.pack_sequence_as(self.cell.state_size, leaves)
+        outputs, state = dynamic_rnn(
+            self.cell,
+            inputs,
+            sequence_length,
+            initial_state,
+            dtype=self.compute_dtype,
+            time_major=self.time_major,
+            training=bool(training) if training is None else training,
+            implementation=self.implementation,
+        )
+        return (outputs, state) if self.return_state else outputs
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "cell": keras.saving.serialize_keras_object(self.cell),
+            "time_major": self.time_major,
+            "return_state": self.return_state,
+            "implementation": self.implementation,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns the layer that `get_config` described."""
+        cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects=custom_objects)
+        return cls(**{**config, "cell": cell})

