@@ -9,6 +9,22 @@ if sys.argv[:1] == ["-m"]:  # Python is starting one of this package's programs
 
 from rnn_mnist_tf import rnn_cell
 from rnn_mnist_tf.rnn_cell import LSTMStateTuple
-from rnn_mnist_tf.unroll import DynamicRNN, dynamic_rnn
+from rnn_mnist_tf.unroll import (
+    DynamicRNN,
+    bidirectional_dynamic_rnn,
+    dynamic_rnn,
+    raw_rnn,
+    static_bidirectional_rnn,
+    static_rnn,
+)
 
-__all__ = ["DynamicRNN", "LSTMStateTuple", "dynamic_rnn", "rnn_cell"]
+__all__ = [
+    "DynamicRNN",
+    "LSTMStateTuple",
+    "bidirectional_dynamic_rnn",
+    "dynamic_rnn",
+    "raw_rnn",
+    "rnn_cell",
+    "static_bidirectional_rnn",
+    "static_rnn",
+]

@@ -105,7 +105,7 @@ def fit_image(image, image_shape, invert="auto", as_digit=True):
     >>> page = Image.new("L", (60, 80), 255)
     >>> page.paste(0, (10, 10, 20, 70))
     >>> digit = fit_image(page, (28, 28))
-    >>> digit.max(), digit[0].max(), np.flatnonzero(digit.max(axis=1)).size
+    >>> int(digit.max()), int(digit[0].max()), np.flatnonzero(digit.max(axis=1)).size
     (255, 0, 20)
     """
     height, width = image_shape[:2]

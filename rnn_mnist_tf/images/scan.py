@@ -176,8 +176,7 @@ the nearest are 4 and 7.
 
 
 def _as_seed(seed):
-    seed = tf.convert_to_tensor(seed)
-    return tf.bitcast(seed, tf.int32) if seed.dtype == tf.uint32 else seed
+    return tf.cast(seed, tf.int64)  # Keras's seeds have a dtype of their own
 
 
 def _check_patch_size(patch_size, height, width):

@@ -1,6 +1,7 @@
 """The contract of a cell, and the state of an LSTM."""
 
 import collections
+import contextlib
 import re
 
 import keras
@@ -135,10 +136,8 @@ def get_activation(activation):
     """
     if not activation:
         return keras.activations.tanh
-    try:
+    if callable(activation):
         activation = _KERAS_ACTIVATIONS.get(activation, activation)
-    except TypeError:  # unhashable: a configuration
-        pass
     return keras.activations.get(activation)
 
 
@@ -234,6 +233,19 @@ class RNNCell(keras.layers.Layer):
             )
         return self.zero_state(batch_size, self.compute_dtype if dtype is None else dtype)
 
+    @contextlib.contextmanager
+    def run_scope(self, batch_size, inputs_shape):
+        """Surrounds one run of a loop: what is drawn once a run is drawn on entry.
+
+        Args:
+            batch_size: an int or a scalar tensor.
+            inputs_shape: the static shape of one step's inputs, batch first.
+        """
+        with contextlib.ExitStack() as stack:
+            for cell in self.wrapped_cells:
+                stack.enter_context(run_scope_of(cell, batch_size, inputs_shape))
+            yield
+
     def adopt_dtype(self, dtype):
         """Sets the dtype of a cell that was made without one and has no variables yet."""
         for cell in self.wrapped_cells:
@@ -318,7 +330,7 @@ class RNNCell(keras.layers.Layer):
         >>> from rnn_mnist_tf.rnn_cell import BasicLSTMCell
         >>> cell = BasicLSTMCell(100)
         >>> cell.build((None, 28))
-        >>> {name: variable.shape for name, variable in cell.tf1_variables().items()}
+        >>> {name: tuple(variable.shape) for name, variable in cell.tf1_variables().items()}
         {'rnn/basic_lstm_cell/kernel': (128, 400), 'rnn/basic_lstm_cell/bias': (400,)}
         """
         scope = scope or self._scope or "rnn"
@@ -388,6 +400,34 @@ class LayerRNNCell(RNNCell):
                     f"Received {path} of shape {leaf.shape}, expected {expected} "
                     "([batch of the inputs, size])."
                 )
+
+
+def call_cell(cell, inputs, state, training=None):
+    """Runs one step of any cell, passing `training` to those that take it.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> output, state = call_cell(GRUCell(4), tf.ones([2, 3]), tf.zeros([2, 4]), training=False)
+    """
+    if training is not None and getattr(cell, "_call_has_training_arg", False):
+        return cell(inputs, state, training=training)
+    return cell(inputs, state)
+
+
+def run_scope_of(cell, batch_size, inputs_shape):
+    """Returns a cell's `run_scope`, or one that does nothing for a cell without.
+
+    >>> with run_scope_of(object(), 2, (2, 3)):
+    ...     pass
+    """
+    if isinstance(cell, RNNCell):
+        return cell.run_scope(batch_size, inputs_shape)
+    return contextlib.nullcontext()
+
+
+def build_inner(cell, inputs_shape):
+    """Builds a cell that is a Keras layer, once."""
+    if isinstance(cell, keras.layers.Layer) and not cell.built:
+        cell.build(inputs_shape)
 
 
 def _as_tensor(value):

@@ -25,8 +25,9 @@ def basic_rnn_step(inputs, state, kernel, bias, activation=tf.tanh):
     Returns:
         `h'`, `[batch, num_units]`: output and next state at once.
 
-    >>> basic_rnn_step(tf.ones([1, 2]), tf.ones([1, 1]), tf.ones([3, 1]), tf.zeros([1])).numpy()
-    array([[0.9950548]], dtype=float32)
+    >>> h = basic_rnn_step(tf.ones([1, 2]), tf.ones([1, 1]), tf.ones([3, 1]), tf.zeros([1]))
+    >>> round(float(h[0, 0]), 4), round(float(tf.tanh(3.0)), 4)
+    (0.9951, 0.9951)
     """
     return activation(tf.nn.bias_add(tf.matmul(tf.concat([inputs, state], 1), kernel), bias))
 
@@ -83,7 +84,7 @@ class BasicRNNCell(LayerRNNCell):
 
     >>> cell = BasicRNNCell(4)
     >>> output, state = cell(tf.ones([2, 3]), tf.zeros([2, 4]))
-    >>> bool(tf.reduce_all(output == state)), cell.kernel.shape
+    >>> bool(tf.reduce_all(output == state)), tuple(cell.kernel.shape)
     (True, (7, 4))
     """
 

@@ -1,5 +1,7 @@
 """The LSTM cells: the basic one, and the one with peepholes, clipping and projection."""
 
+import warnings
+
 import keras
 import tensorflow as tf
 
@@ -95,7 +97,7 @@ class LSTMCell(LayerRNNCell):
         initializer: of kernel, peepholes and projection, Glorot uniform by default.
         num_proj: None, or the size that h is projected to.
         proj_clip: None, or the projected h is clipped; without `num_proj` it does nothing.
-        num_unit_shards, num_proj_shards: refused unless None or 1; variables are whole.
+        num_unit_shards, num_proj_shards: warned of; variables are whole, numbers the same.
         forget_bias: added to the forget gate at run time, never stored in the bias.
         state_is_tuple: whether the state is an `LSTMStateTuple`.
         activation: a callable or a Keras name; tanh if nothing is given.
@@ -138,8 +140,10 @@ class LSTMCell(LayerRNNCell):
             ("num_proj_shards", num_proj_shards),
         ):
             if shards not in (None, 1):
-                raise ValueError(
-                    f"Received {argument}={shards!r}, expected None or 1: variables are whole here."
+                warnings.warn(
+                    f"Received {argument}={shards!r}: variables are whole here; the numbers are "
+                    "the same.",
+                    stacklevel=2,
                 )
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.num_units = check_units(num_units)

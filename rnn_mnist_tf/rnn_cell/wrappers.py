@@ -1,140 +1,423 @@
-"""Cells made of cells."""
+"""Cells around a cell: dropout, a residual connection."""
 
-import warnings
+import contextlib
+import hashlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, assert_like_rnncell
+from rnn_mnist_tf.rnn_cell.base import (
+    PACKAGE,
+    LSTMStateTuple,
+    RNNCell,
+    assert_like_rnncell,
+    build_inner,
+    call_cell,
+)
+from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
 
-@keras.saving.register_keras_serializable(PACKAGE)
-class MultiRNNCell(RNNCell):
-    """A stack of cells: the output of each is the input of the next.
-
-    State: the tuple of the cells' states, or with `state_is_tuple=False` all side by side in one
-    tensor, in the order of the layers. The output is the last cell's.
+class CellWrapper(RNNCell):
+    """A cell around one other cell: sizes, states and variables are the inner one's.
 
     Args:
-        cells: a list or tuple of cells. The same object twice shares its variables, with a
-            warning.
-        state_is_tuple: whether the state is a tuple.
-        name: of the Keras layer; TF1's scope is always `multi_rnn_cell`.
+        cell: the inner cell.
+        name: of the Keras layer; TF1 gives wrappers no scope.
         dtype: see `RNNCell`.
 
-    Raises:
-        TypeError: `cells` is not a list or tuple, or holds something that is not a cell.
-        ValueError: no cells; a cell with a tuple state under `state_is_tuple=False`.
-
-    Source: `tf.nn.rnn_cell.MultiRNNCell` of TensorFlow 1.
-
-    >>> from rnn_mnist_tf.rnn_cell import BasicLSTMCell
-    >>> MultiRNNCell([BasicLSTMCell(100) for _ in range(2)]).state_size
-    (LSTMStateTuple(c=100, h=100), LSTMStateTuple(c=100, h=100))
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> CellWrapper(GRUCell(4)).state_size
+    4
     """
 
-    def __init__(self, cells, state_is_tuple=True, name=None, dtype=None, **kwargs):
-        if not isinstance(cells, (list, tuple)):
-            raise TypeError(
-                f"Received cells={cells!r} ({type(cells).__name__}), expected a list or tuple of "
-                "cells. For one cell pass [cell]."
-            )
-        if not cells:
-            raise ValueError(
-                f"Must specify at least one cell for MultiRNNCell. Received cells={cells!r}."
-            )
-        for index, cell in enumerate(cells):
-            assert_like_rnncell(cell, f"cells[{index}]")
-            if not state_is_tuple and tf.nest.is_nested(cell.state_size):
-                raise ValueError(
-                    "Some cells return tuples of states, but the flag state_is_tuple is not set. "
-                    f"Received cells[{index}] with state_size={cell.state_size}, expected a bare "
-                    "size; pass state_is_tuple=False to that cell too."
-                )
-        if len({id(cell) for cell in cells}) < len(cells):
-            warnings.warn(
-                "At least two cells provided to MultiRNNCell are the same object and will share "
-                "weights.",
-                stacklevel=2,
-            )
+    def __init__(self, cell, name=None, dtype=None, **kwargs):
+        assert_like_rnncell(cell)
         super().__init__(name=name, dtype=dtype, **kwargs)
-        self.cells = list(cells)
-        self.state_is_tuple = bool(state_is_tuple)
+        self.cell = as_rnn_cell(cell)
+
+    @property
+    def wrapped_cell(self):
+        """The inner cell."""
+        return self.cell
 
     @property
     def wrapped_cells(self):
-        """The cells, first layer first."""
-        return list(self.cells)
+        """The inner cell, in a list."""
+        return [self.cell]
 
     @property
     def state_size(self):
-        """The tuple of the cells' state sizes, or their sum."""
-        sizes = tuple(cell.state_size for cell in self.cells)
-        return sizes if self.state_is_tuple else sum(sizes)
+        """The inner cell's."""
+        return self.cell.state_size
 
     @property
     def output_size(self):
-        """The last cell's."""
-        return self.cells[-1].output_size
+        """The inner cell's."""
+        return self.cell.output_size
 
     def zero_state(self, batch_size, dtype):
-        """Returns the tuple of the cells' own zero states."""
-        if not self.state_is_tuple:
-            return super().zero_state(batch_size, dtype)
-        return tuple(cell.zero_state(batch_size, dtype) for cell in self.cells)
+        """Returns the inner cell's."""
+        return self.cell.zero_state(batch_size, dtype)
 
     def build(self, inputs_shape):
-        """Builds each cell for the output of the one before."""
-        for cell in self.cells:
-            if hasattr(cell, "build") and not cell.built:
-                cell.build(inputs_shape)
-            inputs_shape = (inputs_shape[0], *nest.size_to_shape(cell.output_size))
-
-    def call(self, inputs, state, training=None):
-        """Runs the cells in turn."""
-        if self.state_is_tuple:
-            states = state
-        else:
-            states = tf.split(state, [cell.state_size for cell in self.cells], axis=1)
-        output, new_states = inputs, []
-        for cell, cell_state in zip(self.cells, states):
-            output, new_state = call_cell(cell, output, cell_state, training)
-            new_states.append(new_state)
-        return output, tuple(new_states) if self.state_is_tuple else tf.concat(new_states, 1)
+        """Builds the inner cell."""
+        build_inner(self.cell, inputs_shape)
 
     def tf1_named_variables(self):
-        """See `RNNCell.tf1_named_variables`."""
-        return [
-            (f"multi_rnn_cell/cell_{index}/{name}", variable)
-            for index, cell in enumerate(self.cells)
-            for name, variable in cell.tf1_named_variables()
-        ]
+        """Returns the inner cell's."""
+        return self.cell.tf1_named_variables()
 
     def get_config(self):
         """Returns the constructor's arguments."""
+        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns the wrapper that `get_config` described."""
+        cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects=custom_objects)
+        return cls(**{**config, "cell": cell})
+
+
+def dropout(value, keep_prob, seed, generator):
+    """Keeps entries with probability `keep_prob`, divided by it, and zeroes the others.
+
+    Args:
+        value: a tensor.
+        keep_prob: a number or a scalar tensor in [0, 1].
+        seed: an int that tells this use of the generator from its others, or None.
+        generator: a `keras.random.SeedGenerator`, whose state is what makes draws differ.
+
+    >>> generator = keras.random.SeedGenerator(1)
+    >>> float(tf.reduce_mean(dropout(tf.ones([100, 100]), 0.5, None, generator))) // 0.1
+    9.0
+    """
+    noise = _uniform(tf.shape(value), value.dtype, seed, generator)
+    return variational_dropout(value, keep_prob, noise)
+
+
+def variational_dropout(value, keep_prob, noise):
+    """Returns `value / keep_prob * floor(keep_prob + noise)`.
+
+    Args:
+        value: a tensor.
+        keep_prob: a number or a scalar tensor in [0, 1].
+        noise: uniform in [0, 1), of a shape that broadcasts to that of `value`.
+
+    >>> variational_dropout(tf.ones([1, 2]), 0.5, tf.constant([[0.2, 0.7]])).numpy().tolist()
+    [[0.0, 2.0]]
+    """
+    keep_prob = tf.cast(keep_prob, value.dtype)
+    kept = tf.floor(keep_prob + tf.cast(noise, value.dtype)) > 0
+    return tf.where(kept, tf.math.divide_no_nan(value, keep_prob), tf.zeros_like(value))
+
+
+def _uniform(shape, dtype, seed, generator):
+    drawn = tf.cast(generator.next(), tf.int64)
+    drawn = tf.bitwise.bitwise_xor(drawn, tf.constant([seed or 0, 0], tf.int64))
+    # Half precision rounds up to 1, which would keep everything.
+    dtype = dtype if dtype in (tf.float32, tf.float64) else tf.float32
+    return tf.random.stateless_uniform(shape, drawn, dtype=dtype)
+
+
+def default_state_filter(state):
+    """Says which parts of a state are dropped: everything, but never the c of an LSTM.
+
+    >>> default_state_filter(LSTMStateTuple(1, 2))
+    LSTMStateTuple(c=False, h=True)
+    """
+    if isinstance(state, LSTMStateTuple):
+        return LSTMStateTuple(c=False, h=True)
+    return not isinstance(state, tf.TensorArray)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class DropoutWrapper(CellWrapper):
+    """Dropout on a cell's inputs, its new state and its output.
+
+        x' = drop(x, input_keep_prob)
+        y, s' = cell(x', s)
+        s'' = drop(s', state_keep_prob), which the next step sees and the loop returns
+        y' = drop(y, output_keep_prob), which the state does not see
+
+    Kept values are divided by the keep probability. c of an `LSTMStateTuple` is never dropped;
+    with `state_is_tuple=False` the state is one tensor, so its c is.
+
+    Training: as TF1 had no training flag, a step, and a bare `dynamic_rnn`, drop always, unless
+    `training=False` is passed or an enclosing Keras layer says so. `DynamicRNN` and
+    `keras.layers.RNN` follow Keras: nothing is dropped unless `training=True`.
+
+    Variational (Gal and Ghahramani 2016): with `variational_recurrent=True` one mask of shape
+    `[1, size]` serves all rows and all steps. A loop of this package draws it once a run; a step
+    called by hand uses the one drawn when the wrapper was made.
+
+    Args:
+        cell: the inner cell.
+        input_keep_prob, output_keep_prob, state_keep_prob: numbers or scalar tensors in [0, 1]. A
+            number of exactly 1 drops nothing and draws nothing.
+        variational_recurrent: whether one mask serves the whole run.
+        input_size: the size of the inputs, needed for a variational `input_keep_prob` below 1.
+        dtype: of the variational masks, needed for them.
+        seed: an int, of everything drawn.
+        dropout_state_filter_visitor: a function of a state that says what is dropped, as
+            `default_state_filter` does.
+        name: of the Keras layer.
+
+    Raises:
+        TypeError: not a cell; a filter that cannot be called.
+        ValueError: a probability outside [0, 1]; a variational wrapper without dtype or input_size.
+
+    Source: `tf.nn.rnn_cell.DropoutWrapper` of TensorFlow 1; https://arxiv.org/abs/1512.05287.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> cell = DropoutWrapper(GRUCell(100), output_keep_prob=0.5, seed=1)
+    >>> output, state = cell(tf.ones([1, 3]), tf.zeros([1, 100]))
+    >>> 30 < int(tf.math.count_nonzero(output)) < 70, int(tf.math.count_nonzero(state))
+    (True, 100)
+    """
+
+    def __init__(
+        self,
+        cell,
+        input_keep_prob=1.0,
+        output_keep_prob=1.0,
+        state_keep_prob=1.0,
+        variational_recurrent=False,
+        input_size=None,
+        dtype=None,
+        seed=None,
+        dropout_state_filter_visitor=None,
+        name=None,
+        **kwargs,
+    ):
+        if dropout_state_filter_visitor is not None and not callable(dropout_state_filter_visitor):
+            raise TypeError(
+                "dropout_state_filter_visitor must be callable. Received "
+                f"dropout_state_filter_visitor={dropout_state_filter_visitor!r}, expected a "
+                "function of a state."
+            )
+        super().__init__(cell, name=name, dtype=dtype, **kwargs)
+        self.input_keep_prob = _check_probability(input_keep_prob, "input_keep_prob")
+        self.output_keep_prob = _check_probability(output_keep_prob, "output_keep_prob")
+        self.state_keep_prob = _check_probability(state_keep_prob, "state_keep_prob")
+        self.variational_recurrent = bool(variational_recurrent)
+        self.input_size = input_size
+        self.seed = seed
+        self.dropout_state_filter_visitor = dropout_state_filter_visitor
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self._masks = None
+        if self.variational_recurrent:
+            self._check_variational(dtype)
+            self._masks = self._draw_masks()
+
+    def _check_variational(self, dtype):
+        if dtype is None:
+            raise ValueError(
+                "When variational_recurrent=True, dtype must be provided. "
+                "Received dtype=None, expected for example tf.float32."
+            )
+        if _should_drop(self.input_keep_prob) and self.input_size is None:
+            raise ValueError(
+                "When variational_recurrent=True and input_keep_prob < 1.0 or is unknown, "
+                "input_size must be provided. Received input_size=None."
+            )
+
+    def call(self, inputs, state, training=None):
+        """Runs the inner cell between the drops."""
+        if training is False:
+            return call_cell(self.cell, inputs, state, training)
+        if _should_drop(self.input_keep_prob):
+            inputs = self._drop(inputs, "input", self.input_keep_prob)
+        output, new_state = call_cell(self.cell, inputs, state, training)
+        if _should_drop(self.state_keep_prob):
+            visitor = self.dropout_state_filter_visitor or default_state_filter
+            chosen = _traverse(visitor, new_state)
+            new_state = self._drop(new_state, "state", self.state_keep_prob, chosen)
+        if _should_drop(self.output_keep_prob):
+            output = self._drop(output, "output", self.output_keep_prob)
+        return output, new_state
+
+    def _drop(self, values, salt, keep_prob, chosen=None):
+        """Drops the leaves of `values`, or the parts that `chosen` says."""
+        chosen = tf.nest.map_structure(lambda _: True, values) if chosen is None else chosen
+        parts = tf.nest.flatten(chosen)
+        values_up_to = tf.__internal__.nest.flatten_up_to(chosen, values)
+        dropped = [
+            self._drop_one(value, salt, index, keep_prob) if part else value
+            for index, (part, value) in enumerate(zip(parts, values_up_to))
+        ]
+        return tf.nest.pack_sequence_as(values, tf.nest.flatten(dropped))
+
+    def _drop_one(self, value, salt, index, keep_prob):
+        if isinstance(keep_prob, float):
+            keep_prob = float(np.float32(keep_prob))  # TF1 has it in float32, whatever the value
+        if self.variational_recurrent:
+            return variational_dropout(value, keep_prob, self._masks[salt][index])
+        return dropout(value, keep_prob, self._seed_of(salt, index), self.seed_generator)
+
+    def _seed_of(self, salt, index):
+        """TF1's seed of one use, from the wrapper's: the n-th input, state or output."""
+        if self.seed is None:
+            return None
+        digest = hashlib.md5(f"{self.seed}{salt}_{index}".encode()).hexdigest()
+        return int(digest[:8], 16) & 0x7FFFFFFF
+
+    def _draw_masks(self):
+        """Uniform noise `[1, size]` for every leaf that may be dropped."""
+        sizes = {
+            "input": self.input_size,
+            "state": self.cell.state_size,
+            "output": self.cell.output_size,
+        }
+        dtype = tf.as_dtype(self.compute_dtype)
+        return {
+            salt: [
+                _uniform(
+                    [1, *nest.size_to_shape(one)],
+                    dtype,
+                    self._seed_of(salt, index),
+                    self.seed_generator,
+                )
+                for index, one in enumerate(tf.nest.flatten(size))
+            ]
+            for salt, size in sizes.items()
+            if size is not None
+        }
+
+    @contextlib.contextmanager
+    def run_scope(self, batch_size, inputs_shape):
+        """Draws the variational masks of one run, before the loop and for all of it."""
+        kept = self._masks
+        if self.variational_recurrent:
+            self._masks = self._draw_masks()
+        try:
+            with super().run_scope(batch_size, inputs_shape):
+                yield
+        finally:
+            self._masks = kept
+
+    def get_config(self):
+        """Returns the constructor's arguments. Raises `ValueError` for tensor probabilities."""
+        probabilities = {
+            name: getattr(self, name)
+            for name in ("input_keep_prob", "output_keep_prob", "state_keep_prob")
+        }
+        for name, probability in probabilities.items():
+            if not isinstance(probability, float):
+                raise ValueError(f"Received {name} as a tensor, expected a number to save it.")
+        visitor = self.dropout_state_filter_visitor
         return {
             **super().get_config(),
-            "cells": [keras.saving.serialize_keras_object(cell) for cell in self.cells],
-            "state_is_tuple": self.state_is_tuple,
+            **probabilities,
+            "variational_recurrent": self.variational_recurrent,
+            "input_size": self.input_size,
+            "seed": self.seed,
+            "dropout_state_filter_visitor": visitor
+            and keras.saving.serialize_keras_object(visitor),
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """Returns the stack that `get_config` described."""
-        cells = [
-            keras.saving.deserialize_keras_object(cell, custom_objects=custom_objects)
-            for cell in config["cells"]
-        ]
-        return cls(**{**config, "cells": cells})
+        """Returns the wrapper that `get_config` described."""
+        visitor = config["dropout_state_filter_visitor"]
+        if visitor is not None:
+            visitor = keras.saving.deserialize_keras_object(visitor, custom_objects=custom_objects)
+        return super().from_config(
+            {**config, "dropout_state_filter_visitor": visitor}, custom_objects
+        )
 
 
-def call_cell(cell, inputs, state, training=None):
-    """Runs one step of any cell, passing `training` to those of this package.
+def _should_drop(probability):
+    return not isinstance(probability, float) or probability < 1
+
+
+def _check_probability(probability, name):
+    if tf.is_tensor(probability) or isinstance(probability, (tf.Variable, keras.Variable)):
+        return probability
+    if isinstance(probability, bool) or not 0 <= float(probability) <= 1:
+        raise ValueError(
+            f"Parameter {name} must be between 0 and 1. Received {name}={probability!r}."
+        )
+    return float(probability)
+
+
+def _traverse(visitor, state):
+    """Returns booleans in a structure that goes as deep into `state` as the visitor says."""
+    decision = visitor(state)
+    if not tf.nest.is_nested(state):
+        return bool(decision)
+    if not tf.nest.is_nested(decision):
+        if not decision:
+            return False
+        decision = tf.nest.map_structure(lambda _: True, nest.rebuild(state, [0] * len(state)))
+    keys = list(state) if isinstance(state, dict) else range(len(state))
+    children = [
+        _traverse(visitor, state[key]) if decision[key] is True else decision[key] for key in keys
+    ]
+    return nest.rebuild(state, children)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ResidualWrapper(CellWrapper):
+    """Adds a cell's inputs to its output: `y' = x + y`; the state stays the inner cell's.
+
+    Args:
+        cell: the inner cell; its output has the inputs' structure and sizes.
+        residual_fn: None, or a function `(inputs, outputs) -> outputs` in place of the sum.
+        name: of the Keras layer.
+        dtype: see `RNNCell`.
+
+    Raises:
+        TypeError: not a cell.
+        ValueError: inputs and outputs of different structure or shape.
+
+    Source: `tf.nn.rnn_cell.ResidualWrapper` of TensorFlow 1; https://arxiv.org/abs/1609.08144.
 
     >>> from rnn_mnist_tf.rnn_cell import GRUCell
-    >>> output, state = call_cell(GRUCell(4), tf.ones([2, 3]), tf.zeros([2, 4]), training=False)
+    >>> output, state = ResidualWrapper(GRUCell(3))(tf.ones([1, 3]), tf.zeros([1, 3]))
+    >>> bool(tf.reduce_all(output == 1 + state))
+    True
     """
-    if training is not None and isinstance(cell, RNNCell):
-        return cell(inputs, state, training=training)
-    return cell(inputs, state)
+
+    def __init__(self, cell, residual_fn=None, name=None, dtype=None, **kwargs):
+        super().__init__(cell, name=name, dtype=dtype, **kwargs)
+        self.residual_fn = residual_fn
+
+    def call(self, inputs, state, training=None):
+        """Runs the inner cell and adds its inputs."""
+        output, new_state = call_cell(self.cell, inputs, state, training)
+        return (self.residual_fn or _add)(inputs, output), new_state
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        residual_fn = self.residual_fn
+        return {
+            **super().get_config(),
+            "residual_fn": residual_fn and keras.saving.serialize_keras_object(residual_fn),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns the wrapper that `get_config` described."""
+        residual_fn = config["residual_fn"]
+        if residual_fn is not None:
+            residual_fn = keras.saving.deserialize_keras_object(
+                residual_fn, custom_objects=custom_objects
+            )
+        return super().from_config({**config, "residual_fn": residual_fn}, custom_objects)
+
+
+def _add(inputs, output):
+    tf.nest.assert_same_structure(inputs, output)
+
+    def add(x, y):
+        if not x.shape.is_compatible_with(y.shape):
+            raise ValueError(
+                f"Received inputs of shape {x.shape} and outputs of shape {y.shape}, expected one "
+                "shape for a residual sum. Set num_units to the size of the inputs, or pass "
+                "residual_fn."
+            )
+        return x + y
+
+    return tf.nest.map_structure(add, inputs, output)

@@ -59,14 +59,14 @@ def export_saved_model(model, directory, images):
     directory = pathlib.Path(directory).absolute()
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(
-            f"Received output={str(directory)!r}, which is taken, expected a new or empty directory."
+            f"Received output={str(directory)!r}, which is taken, expected a new directory."
         )
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent)
     except OSError as error:
         raise InputError(
-            f"Received output={str(directory)!r}, expected a directory that can be written: {error}."
+            f"Received output={str(directory)!r}, expected a writable directory: {error}."
         ) from error
     temporary = pathlib.Path(temporary)
     try:

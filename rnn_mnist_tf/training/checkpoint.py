@@ -32,9 +32,9 @@ def save_checkpoint(directory, step, arrays, position):
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     text = np.frombuffer(json.dumps(position).encode(), np.uint8)
-    with replacing(directory / f"step-{step:010d}.npz") as temporary:
-        with open(temporary, "wb") as file:
-            np.savez(file, position=text, **{f"array/{key}": a for key, a in arrays.items()})
+    target = directory / f"step-{step:010d}.npz"
+    with replacing(target) as temporary, open(temporary, "wb") as file:
+        np.savez(file, position=text, **{f"array/{key}": a for key, a in arrays.items()})
     for path in list_checkpoints(directory)[_KEEP:]:
         path.unlink()
 

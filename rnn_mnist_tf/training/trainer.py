@@ -179,7 +179,8 @@ class Trainer:
         for index, generator in enumerate(seed_generators(self.model)):
             key = zlib.crc32(f"{self.config.seed}/{index}".encode())
             first = tf.bitwise.bitwise_xor(tf.constant(key, tf.int64), step)
-            generator.state.assign(tf.cast(tf.stack([first, 0]) % 2**32, tf.uint32))
+            seed = tf.stack([first, 0]) % 2**32
+            generator.state.assign(tf.cast(seed, generator.state.dtype))
 
     def _replica_step(self, indices):
         """One step of one replica: its rows, their gradients, the update."""

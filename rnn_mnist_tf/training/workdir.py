@@ -161,8 +161,8 @@ def load_model(workdir):
     weights, expected = workdir / WEIGHTS, workdir / WEIGHTS_SHA256
     if not weights.is_file() or not expected.is_file():
         raise InputError(
-            f"Received workdir={str(workdir)!r}, whose run is not complete: {WEIGHTS} or its sha256 "
-            "is missing. Go on with the same train command."
+            f"Received workdir={str(workdir)!r}, whose run is not complete: {WEIGHTS} or its "
+            "sha256 is missing. Go on with the same train command."
         )
     wanted = (expected.read_text().split() or [""])[0]
     found = sha256(weights)

@@ -1,6 +1,15 @@
 """Many steps: the loops of TensorFlow 1 over a cell."""
 
-from rnn_mnist_tf.unroll.dynamic import dynamic_rnn
+from rnn_mnist_tf.unroll.dynamic import bidirectional_dynamic_rnn, dynamic_rnn
 from rnn_mnist_tf.unroll.layer import DynamicRNN
+from rnn_mnist_tf.unroll.raw import raw_rnn
+from rnn_mnist_tf.unroll.static import static_bidirectional_rnn, static_rnn
 
-__all__ = ["DynamicRNN", "dynamic_rnn"]
+__all__ = [
+    "DynamicRNN",
+    "bidirectional_dynamic_rnn",
+    "dynamic_rnn",
+    "raw_rnn",
+    "static_bidirectional_rnn",
+    "static_rnn",
+]

@@ -2,12 +2,17 @@
 
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import RNNCell, assert_like_rnncell
-from rnn_mnist_tf.rnn_cell.wrappers import call_cell
+from rnn_mnist_tf.rnn_cell.base import (
+    RNNCell,
+    assert_like_rnncell,
+    build_inner,
+    call_cell,
+    run_scope_of,
+)
+from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 from rnn_mnist_tf.unroll.fused import find_kernel
 from rnn_mnist_tf.unroll.loop import run_loop
 from rnn_mnist_tf.unroll.sequence import (
-    build_cell,
     cell_dtype,
     check_lengths,
     output_dtype,
@@ -74,16 +79,11 @@ def dynamic_rnn(
         raise ValueError(
             f"Received implementation={implementation!r}, expected one of {IMPLEMENTATIONS}."
         )
-    assert_like_rnncell(cell)
+    cell = check_cell(cell)
     sequence = prepare_inputs(inputs, time_major)
     lengths = check_lengths(sequence_length, sequence.batch_size)
-    first = tf.nest.flatten(sequence.inputs)[0]
-    if isinstance(cell, RNNCell):
-        cell.set_scope(scope)
-        if dtype is not None or first.dtype.is_floating:
-            cell.adopt_dtype(dtype or first.dtype)
-    build_cell(cell, sequence)
-    dtype = cell_dtype(cell, dtype)
+    dtype = prepare_cell(cell, tf.nest.flatten(sequence.inputs)[0].dtype, dtype, scope)
+    build_inner(cell, sequence.step_shape)
     state = starting_state(cell, sequence, initial_state, dtype)
     kernel = None if implementation == "loop" else find_kernel(cell)
     if kernel is None and implementation == "fused":
@@ -94,16 +94,131 @@ def dynamic_rnn(
     if kernel is not None:
         outputs, state = kernel(cell, sequence, state, lengths)
     else:
-        outputs, state = run_loop(
-            lambda x, s: call_cell(cell, x, s, training),
-            sequence,
-            state,
-            cell.output_size,
-            output_dtype(state, dtype),
-            lengths,
-            parallel_iterations,
-            swap_memory,
-        )
+        with run_scope_of(cell, sequence.batch_size, sequence.step_shape):
+            outputs, state = run_loop(
+                lambda x, s: call_cell(cell, x, s, training),
+                sequence,
+                state,
+                cell.output_size,
+                output_dtype(state, dtype),
+                lengths,
+                parallel_iterations,
+                swap_memory,
+            )
     if not time_major:
         outputs = tf.nest.map_structure(swap_batch_and_time, outputs)
     return outputs, state
+
+
+def check_cell(cell, name="cell"):
+    """Returns a cell, Keras's own with TF1's structures. Raises `TypeError` if it is none.
+
+    >>> check_cell(1)
+    Traceback (most recent call last):
+    TypeError: Received cell=1 (int), which is not an RNNCell: it has no output_size, state_size, \
+zero_state or get_initial_state, call. Pass a cell of rnn_mnist_tf.rnn_cell.
+    """
+    assert_like_rnncell(cell, name)
+    return as_rnn_cell(cell)
+
+
+def prepare_cell(cell, inputs_dtype, dtype, scope):
+    """Gives a cell its scope and, if it has none yet, its dtype. Returns the dtype of the run."""
+    if isinstance(cell, RNNCell):
+        cell.set_scope(scope)
+        if dtype is not None or inputs_dtype.is_floating:
+            cell.adopt_dtype(dtype or inputs_dtype)
+    return cell_dtype(cell, dtype)
+
+
+def bidirectional_dynamic_rnn(
+    cell_fw,
+    cell_bw,
+    inputs,
+    sequence_length=None,
+    initial_state_fw=None,
+    initial_state_bw=None,
+    dtype=None,
+    parallel_iterations=None,
+    swap_memory=False,
+    time_major=False,
+    scope=None,
+    *,
+    training=None,
+    implementation="auto",
+):
+    """Runs one cell forward and one backward over the time axis.
+
+    The backward cell reads each row from its last step (`sequence_length[b] - 1`, or the end) to
+    step 0, and its outputs are put back in the order of the inputs. So its final state belongs to
+    `output_bw[:, 0]`, not to the last step.
+
+    Args:
+        cell_fw, cell_bw: two cells, see `dynamic_rnn`.
+        initial_state_fw, initial_state_bw: nests like their `state_size`; zeros if None.
+        inputs, sequence_length, dtype, parallel_iterations, swap_memory, time_major, training,
+            implementation: see `dynamic_rnn`. A length beyond the time axis is an error here.
+        scope: the scope whose `fw` and `bw` `tf1_variables()` shows, `bidirectional_rnn` by
+            default.
+
+    Returns:
+        `((outputs_fw, outputs_bw), (state_fw, state_bw))`: a pair, nothing concatenated.
+
+    Raises:
+        See `dynamic_rnn`.
+
+    Source: `tf.nn.bidirectional_dynamic_rnn` of TensorFlow 1.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> outputs, states = bidirectional_dynamic_rnn(
+    ...     GRUCell(4), GRUCell(4), tf.ones([2, 5, 3]), dtype=tf.float32)
+    >>> bool(tf.reduce_all(states[1] == outputs[1][:, 0]))
+    True
+    """
+    check_cell(cell_fw, "cell_fw")
+    check_cell(cell_bw, "cell_bw")
+    scope = getattr(scope, "name", scope) or "bidirectional_rnn"
+    options = {
+        "parallel_iterations": parallel_iterations,
+        "swap_memory": swap_memory,
+        "time_major": time_major,
+        "training": training,
+        "implementation": implementation,
+    }
+    outputs_fw, state_fw = dynamic_rnn(
+        cell_fw, inputs, sequence_length, initial_state_fw, dtype, scope=f"{scope}/fw", **options
+    )
+    reversed_inputs = reverse_time(inputs, sequence_length, time_major)
+    reversed_outputs, state_bw = dynamic_rnn(
+        cell_bw,
+        reversed_inputs,
+        sequence_length,
+        initial_state_bw,
+        dtype,
+        scope=f"{scope}/bw",
+        **options,
+    )
+    outputs_bw = reverse_time(reversed_outputs, sequence_length, time_major)
+    return (outputs_fw, outputs_bw), (state_fw, state_bw)
+
+
+def reverse_time(sequences, sequence_length=None, time_major=False):
+    """Reverses the first `sequence_length[b]` steps of each row; padding stays where it is.
+
+    Args:
+        sequences: a nest of `[batch, time, ...]`, or `[time, batch, ...]` if `time_major`.
+        sequence_length: None, which means all steps, or whole numbers `[batch]`.
+        time_major: whether time comes first.
+
+    >>> reverse_time(tf.constant([[1, 2, 3]]), [2]).numpy().tolist()
+    [[2, 1, 3]]
+    """
+    time_axis, batch_axis = (0, 1) if time_major else (1, 0)
+
+    def reverse(sequence):
+        sequence = tf.convert_to_tensor(sequence)
+        if sequence_length is None:
+            return tf.reverse(sequence, [time_axis])
+        return tf.reverse_sequence(sequence, sequence_length, time_axis, batch_axis)
+
+    return tf.nest.map_structure(reverse, sequences)

@@ -4,8 +4,8 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, assert_like_rnncell
-from rnn_mnist_tf.unroll.dynamic import dynamic_rnn
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, build_inner
+from rnn_mnist_tf.unroll.dynamic import check_cell, dynamic_rnn
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -37,7 +37,7 @@ class DynamicRNN(keras.layers.Layer):
     """
 
     def __init__(self, cell, time_major=False, return_state=True, implementation="auto", **kwargs):
-        assert_like_rnncell(cell)
+        cell = check_cell(cell)
         super().__init__(**kwargs)
         self.cell = cell
         self.time_major = bool(time_major)
@@ -49,9 +49,8 @@ class DynamicRNN(keras.layers.Layer):
         """Builds the cell for one step of the inputs."""
         if isinstance(self.cell, RNNCell):
             self.cell.adopt_dtype(self.compute_dtype)
-        if isinstance(self.cell, keras.layers.Layer) and not self.cell.built:
-            batch = inputs_shape[1] if self.time_major else inputs_shape[0]
-            self.cell.build((batch, *inputs_shape[2:]))
+        batch = inputs_shape[1] if self.time_major else inputs_shape[0]
+        build_inner(self.cell, (batch, *inputs_shape[2:]))
 
     def call(self, inputs, sequence_length=None, initial_state=None, training=None):
         """Runs `dynamic_rnn`."""

@@ -2,7 +2,6 @@
 
 import typing
 
-import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
@@ -137,14 +136,15 @@ def cell_dtype(cell, dtype):
         ValueError: the cell was made, or built, with another dtype.
 
     >>> from rnn_mnist_tf.rnn_cell import GRUCell
-    >>> cell_dtype(GRUCell(2, dtype="float16"), None)
+    >>> cell_dtype(GRUCell(2, dtype="mixed_float16"), tf.float32).name
+    'float16'
     """
     if not isinstance(cell, RNNCell) or dtype is None:
         return dtype
     dtype, own = tf.as_dtype(dtype), tf.as_dtype(cell.compute_dtype)
     if cell.compute_dtype != cell.variable_dtype:
         return own
-    if own != dtype and cell.weights:
+    if own != dtype:
         raise ValueError(
             f"Received dtype={dtype.name}, expected {own.name}, the dtype of {cell.name}. "
             "Give both the same."
@@ -197,9 +197,3 @@ def output_dtype(state, dtype):
             f"representative dtype. Received {nest.describe(state)}; pass dtype."
         )
     return dtypes.pop()
-
-
-def build_cell(cell, sequence):
-    """Builds a cell outside of the loop, where variables can be made."""
-    if isinstance(cell, keras.layers.Layer) and not cell.built:
-        cell.build(sequence.step_shape)

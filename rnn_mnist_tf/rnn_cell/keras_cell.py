@@ -1,0 +1,133 @@
+"""Keras's own cells with TF1's structures."""
+
+import contextlib
+
+import keras
+import tensorflow as tf
+
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, build_inner
+
+
+def as_rnn_cell(cell):
+    """Returns a Keras cell as a `KerasCell`, and any other cell as it is.
+
+    >>> as_rnn_cell(keras.layers.LSTMCell(4)).state_size
+    LSTMStateTuple(c=4, h=4)
+    """
+    return KerasCell(cell) if isinstance(cell, KerasCell.TAKEN) else cell
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class KerasCell(RNNCell):
+    """A Keras cell whose states have TF1's structure.
+
+    | Keras                       | its state       | the state here               |
+    |-----------------------------|-----------------|------------------------------|
+    | `SimpleRNNCell`, `GRUCell`  | `[h]`           | `h`                          |
+    | `LSTMCell`                  | `[h, c]`        | `LSTMStateTuple(c, h)`       |
+    | `StackedRNNCells`           | a list of these | the tuple of its cells'      |
+
+    The loops make one on their own. Dropout is Keras's: on in training, one mask a run.
+
+    Args:
+        cell: a `keras.layers.SimpleRNNCell`, `GRUCell`, `LSTMCell` or `StackedRNNCells`.
+
+    Raises:
+        TypeError: another cell.
+
+    >>> cell = KerasCell(keras.layers.LSTMCell(4))
+    >>> output, state = cell(tf.ones([2, 3]), cell.zero_state(2, tf.float32))
+    >>> bool(tf.reduce_all(output == state.h))
+    True
+    """
+
+    TAKEN = (
+        keras.layers.SimpleRNNCell,
+        keras.layers.GRUCell,
+        keras.layers.LSTMCell,
+        keras.layers.StackedRNNCells,
+    )
+
+    def __init__(self, cell, name=None, dtype=None, **kwargs):
+        if not isinstance(cell, self.TAKEN):
+            raise TypeError(
+                f"Received cell={cell!r}, expected one of "
+                f"{', '.join(kind.__name__ for kind in self.TAKEN)} of keras.layers."
+            )
+        super().__init__(name=name, dtype=cell.dtype_policy if dtype is None else dtype, **kwargs)
+        self.cell = cell
+
+    @property
+    def _layers_of_stack(self):
+        """The cells of a stack, adapted; a stack is run cell by cell, as Keras's own call loses
+        the structure of a stack of one."""
+        if isinstance(self.cell, keras.layers.StackedRNNCells):
+            return [as_rnn_cell(cell) for cell in self.cell.cells]
+        return None
+
+    @property
+    def state_size(self):
+        """The sizes in TF1's structure."""
+        if self._layers_of_stack is not None:
+            return tuple(layer.state_size for layer in self._layers_of_stack)
+        if isinstance(self.cell, keras.layers.LSTMCell):
+            return LSTMStateTuple(self.cell.units, self.cell.units)
+        return self.cell.units
+
+    @property
+    def output_size(self):
+        """The Keras cell's."""
+        return self.cell.output_size
+
+    def build(self, inputs_shape):
+        """Builds the Keras cell."""
+        build_inner(self.cell, inputs_shape)
+
+    def call(self, inputs, state, training=None):
+        """Runs the Keras cell on `[h, c]` or `[h]`."""
+        training = bool(training)
+        if self._layers_of_stack is not None:
+            output, states = inputs, []
+            for layer, layer_state in zip(self._layers_of_stack, state):
+                output, new_state = layer(output, layer_state, training=training)
+                states.append(new_state)
+            return output, tuple(states)
+        if isinstance(self.cell, keras.layers.LSTMCell):
+            output, (h, c) = self.cell(inputs, [state.h, state.c], training=training)
+            return output, LSTMStateTuple(c, h)
+        output, new_state = self.cell(inputs, [state], training=training)
+        return output, new_state[0] if isinstance(new_state, (list, tuple)) else new_state
+
+    @contextlib.contextmanager
+    def run_scope(self, batch_size, inputs_shape):
+        """Draws Keras's dropout masks before the loop, which could not keep what it draws."""
+        if self._layers_of_stack is not None:
+            with contextlib.ExitStack() as stack:
+                for layer in self._layers_of_stack:
+                    stack.enter_context(layer.run_scope(batch_size, inputs_shape))
+                    inputs_shape = (inputs_shape[0], layer.output_size)
+                yield
+            return
+        cell = self.cell
+        inputs = tf.zeros([batch_size, inputs_shape[-1]], self.compute_dtype)
+        cell.get_dropout_mask(inputs)
+        cell.get_recurrent_dropout_mask(tf.zeros([batch_size, cell.units], self.compute_dtype))
+        try:
+            yield
+        finally:
+            cell.reset_dropout_mask()
+            cell.reset_recurrent_dropout_mask()
+
+    def tf1_named_variables(self):
+        """Returns the Keras cell's variables under its own names; TF1 has none for them."""
+        return [(f"{self.cell.name}/{variable.path}", variable) for variable in self.cell.weights]
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns the cell that `get_config` described."""
+        cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects=custom_objects)
+        return cls(**{**config, "cell": cell})

@@ -1,0 +1,146 @@
+"""A stack of cells."""
+
+import contextlib
+import warnings
+
+import keras
+import tensorflow as tf
+
+from rnn_mnist_tf.rnn_cell import nest
+from rnn_mnist_tf.rnn_cell.base import (
+    PACKAGE,
+    RNNCell,
+    assert_like_rnncell,
+    build_inner,
+    call_cell,
+    run_scope_of,
+)
+from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class MultiRNNCell(RNNCell):
+    """A stack of cells: the output of each is the input of the next.
+
+    State: the tuple of the cells' states, or with `state_is_tuple=False` all side by side in one
+    tensor, in the order of the layers. The output is the last cell's.
+
+    Args:
+        cells: a list or tuple of cells. The same object twice shares its variables, with a
+            warning.
+        state_is_tuple: whether the state is a tuple.
+        name: of the Keras layer; TF1's scope is always `multi_rnn_cell`.
+        dtype: see `RNNCell`.
+
+    Raises:
+        TypeError: `cells` is not a list or tuple, or holds something that is not a cell.
+        ValueError: no cells; a cell with a tuple state under `state_is_tuple=False`.
+
+    Source: `tf.nn.rnn_cell.MultiRNNCell` of TensorFlow 1.
+
+    >>> from rnn_mnist_tf.rnn_cell import BasicLSTMCell
+    >>> MultiRNNCell([BasicLSTMCell(100) for _ in range(2)]).state_size
+    (LSTMStateTuple(c=100, h=100), LSTMStateTuple(c=100, h=100))
+    """
+
+    def __init__(self, cells, state_is_tuple=True, name=None, dtype=None, **kwargs):
+        if not isinstance(cells, (list, tuple)):
+            raise TypeError(
+                f"Received cells={cells!r} ({type(cells).__name__}), expected a list or tuple of "
+                "cells. For one cell pass [cell]."
+            )
+        if not cells:
+            raise ValueError(
+                f"Must specify at least one cell for MultiRNNCell. Received cells={cells!r}."
+            )
+        for index, cell in enumerate(cells):
+            assert_like_rnncell(cell, f"cells[{index}]")
+            if not state_is_tuple and tf.nest.is_nested(cell.state_size):
+                raise ValueError(
+                    "Some cells return tuples of states, but the flag state_is_tuple is not set. "
+                    f"Received cells[{index}] with state_size={cell.state_size}, expected a bare "
+                    "size; pass state_is_tuple=False to that cell too."
+                )
+        if len({id(cell) for cell in cells}) < len(cells):
+            warnings.warn(
+                "At least two cells provided to MultiRNNCell are the same object and will share "
+                "weights.",
+                stacklevel=2,
+            )
+        super().__init__(name=name, dtype=dtype, **kwargs)
+        self.cells = [as_rnn_cell(cell) for cell in cells]
+        self.state_is_tuple = bool(state_is_tuple)
+
+    @property
+    def wrapped_cells(self):
+        """The cells, first layer first."""
+        return list(self.cells)
+
+    @property
+    def state_size(self):
+        """The tuple of the cells' state sizes, or their sum."""
+        sizes = tuple(cell.state_size for cell in self.cells)
+        return sizes if self.state_is_tuple else sum(sizes)
+
+    @property
+    def output_size(self):
+        """The last cell's."""
+        return self.cells[-1].output_size
+
+    def zero_state(self, batch_size, dtype):
+        """Returns the tuple of the cells' own zero states."""
+        if not self.state_is_tuple:
+            return super().zero_state(batch_size, dtype)
+        return tuple(cell.zero_state(batch_size, dtype) for cell in self.cells)
+
+    def build(self, inputs_shape):
+        """Builds each cell for the output of the one before."""
+        for cell in self.cells:
+            build_inner(cell, inputs_shape)
+            inputs_shape = (inputs_shape[0], *nest.size_to_shape(cell.output_size))
+
+    @contextlib.contextmanager
+    def run_scope(self, batch_size, inputs_shape):
+        """Surrounds one run: each cell's own, with the shape of its own inputs."""
+        with contextlib.ExitStack() as stack:
+            for cell in self.cells:
+                stack.enter_context(run_scope_of(cell, batch_size, inputs_shape))
+                inputs_shape = (inputs_shape[0], *nest.size_to_shape(cell.output_size))
+            yield
+
+    def call(self, inputs, state, training=None):
+        """Runs the cells in turn."""
+        if self.state_is_tuple:
+            states = state
+        else:
+            states = tf.split(state, [cell.state_size for cell in self.cells], axis=1)
+        output, new_states = inputs, []
+        for cell, cell_state in zip(self.cells, states):
+            output, new_state = call_cell(cell, output, cell_state, training)
+            new_states.append(new_state)
+        return output, tuple(new_states) if self.state_is_tuple else tf.concat(new_states, 1)
+
+    def tf1_named_variables(self):
+        """See `RNNCell.tf1_named_variables`."""
+        return [
+            (f"multi_rnn_cell/cell_{index}/{name}", variable)
+            for index, cell in enumerate(self.cells)
+            for name, variable in cell.tf1_named_variables()
+        ]
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {
+            **super().get_config(),
+            "cells": [keras.saving.serialize_keras_object(cell) for cell in self.cells],
+            "state_is_tuple": self.state_is_tuple,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Returns the stack that `get_config` described."""
+        cells = [
+            keras.saving.deserialize_keras_object(cell, custom_objects=custom_objects)
+            for cell in config["cells"]
+        ]
+        return cls(**{**config, "cells": cells})
