@@ -48,6 +48,9 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
         )
     try:
         return main(values, files) if takes_files else main(values)
+    except BrokenPipeError:  # whoever read the answers has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         return _fail(name, "stopped by Ctrl-C.", 130)
     except (ValueError, OSError) as error:

@@ -9,19 +9,20 @@ import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import (
     BasicLSTMCell,
+    BasicRNNCell,
+    GRUCell,
     LSTMCell,
     LSTMStateTuple,
     MultiRNNCell,
 )
-from rnn_mnist_tf.rnn_cell.lstm import lstm_step
-from rnn_mnist_tf.unroll.loop import in_xla, loop_bound, run_loop
-from rnn_mnist_tf.unroll.sequence import Sequence
+from rnn_mnist_tf.unroll.block_gru import block_basic_rnn, block_gru
+from rnn_mnist_tf.unroll.block_lstm import block_lstm
+from rnn_mnist_tf.unroll.loop import in_xla, loop_bound
 
 
 def find_kernel(cell):
     """Returns the kernel of a cell, or None where only the general loop will do.
 
-    >>> from rnn_mnist_tf.rnn_cell import GRUCell
     >>> find_kernel(BasicLSTMCell(3)).__name__, find_kernel(LSTMCell(3, cell_clip=1.0))
     ('lstm_kernel', None)
     """
@@ -30,15 +31,20 @@ def find_kernel(cell):
     if type(cell) is MultiRNNCell:
         layers = [find_kernel(layer) for layer in cell.cells]
         return stack_kernel if cell.state_is_tuple and all(layers) else None
+    if getattr(cell, "activation", None) is not keras.activations.tanh:
+        return None
     if type(cell) in (BasicLSTMCell, LSTMCell) and _fits_block_lstm(cell):
         return lstm_kernel
+    if type(cell) is GRUCell and cell.compute_dtype == "float32":
+        return gru_kernel
+    if type(cell) is BasicRNNCell:
+        return basic_rnn_kernel
     return None
 
 
 def _fits_block_lstm(cell):
     return (
-        cell.activation is keras.activations.tanh
-        and cell.state_is_tuple
+        cell.state_is_tuple
         and cell.cell_clip is None  # the operation's own gradient is wrong there
         and cell.num_proj is None
         and cell.compute_dtype in ("float16", "float32")
@@ -71,24 +77,75 @@ def lstm_kernel(cell, sequence, state, lengths=None):
     >>> bool(tf.reduce_all(outputs[1, 1] == state.h[1]))
     True
     """
-    bound = loop_bound(sequence.time_steps, lengths)
+    kernel, bias, *peepholes = _weights(cell)
+
+    def run(inputs, c, h):
+        return block_lstm(inputs, c, h, kernel, bias, peepholes, cell.forget_bias)
+
+    outputs, (c, h) = _run_kernel(run, cell, sequence, state, lengths)
+    return outputs, LSTMStateTuple(c, h)
+
+
+def gru_kernel(cell, sequence, state, lengths=None):
+    """Runs a `GRUCell` with TensorFlow's `GRUBlockCell` operation.
+
+    >>> from rnn_mnist_tf import dynamic_rnn
+    >>> outputs, state = dynamic_rnn(GRUCell(4), tf.ones([2, 5, 1]), [5, 2], dtype=tf.float32)
+    >>> bool(tf.reduce_all(outputs[1, 1] == state[1]))
+    True
+    """
+    weights = _weights(cell)
+    outputs, (h,) = _run_kernel(
+        lambda inputs, h: block_gru(inputs, h, *weights), cell, sequence, [state], lengths
+    )
+    return outputs, h
+
+
+def basic_rnn_kernel(cell, sequence, state, lengths=None):
+    """Runs a `BasicRNNCell` with all products of the inputs in one.
+
+    >>> from rnn_mnist_tf import dynamic_rnn
+    >>> outputs, state = dynamic_rnn(BasicRNNCell(4), tf.ones([2, 5, 1]), [5, 2], dtype=tf.float32)
+    >>> bool(tf.reduce_all(outputs[1, 1] == state[1]))
+    True
+    """
+    weights = _weights(cell)
+    outputs, (h,) = _run_kernel(
+        lambda inputs, h: block_basic_rnn(inputs, h, *weights), cell, sequence, [state], lengths
+    )
+    return outputs, h
+
+
+def _weights(cell):
+    """The cell's variables as tensors of its compute dtype, in TF1's order."""
+    return [
+        tf.cast(tf.convert_to_tensor(variable), cell.compute_dtype)
+        for _, variable in cell.tf1_named_variables()
+    ]
+
+
+def _run_kernel(run, cell, sequence, state, lengths):
+    """Runs a kernel over the steps that some row needs.
+
+    Args:
+        run: `(inputs, *state) -> states after each step`, the last of which is the output.
+        cell, sequence, state, lengths: as a kernel has them, the state as a list.
+
+    Returns:
+        `(outputs, final_state)`.
+    """
     dtype = cell.compute_dtype
-    weights = [tf.cast(tf.convert_to_tensor(w), dtype) for w in (cell.kernel, cell.bias)]
-    peepholes = cell.peepholes
-    if peepholes is not None:
-        peepholes = [tf.cast(tf.convert_to_tensor(w), dtype) for w in peepholes]
-    inputs = tf.cast(sequence.inputs, dtype)
-    c, h = (tf.cast(leaf, dtype) for leaf in state)
-    inputs = inputs if lengths is None else inputs[:bound]
-    cs, hs = block_lstm(inputs, c, h, *weights, peepholes, cell.forget_bias)
+    inputs, state = tf.cast(sequence.inputs, dtype), [tf.cast(leaf, dtype) for leaf in state]
     if lengths is None:
-        cs_and_first, hs_and_first = _with_first(c, cs), _with_first(h, hs)
-        return hs, LSTMStateTuple(cs_and_first, hs_and_first)
-    final = LSTMStateTuple(state_at(lengths, c, cs), state_at(lengths, h, hs))
-    return mask_and_pad(hs, lengths, bound, sequence.time_steps), final
+        series = run(inputs, *state)
+        return series[-1], [_last(first, states) for first, states in zip(state, series)]
+    bound = loop_bound(sequence.time_steps, lengths)
+    series = run(inputs[:bound], *state)
+    final = [state_at(lengths, first, states) for first, states in zip(state, series)]
+    return mask_and_pad(series[-1], lengths, bound, sequence.time_steps), final
 
 
-def _with_first(first, states):
+def _last(first, states):
     """Returns the last of `states` `[time, ...]`, or `first` where there is no step."""
     if states.shape[0] is not None and states.shape[0] > 0:
         return states[-1]
@@ -124,109 +181,3 @@ def mask_and_pad(outputs, lengths, bound, time_steps):
     if isinstance(time_steps, int):
         outputs = tf.ensure_shape(outputs, [time_steps, *outputs.shape[1:]])
     return outputs
-
-
-def block_lstm(inputs, c, h, kernel, bias, peepholes=None, forget_bias=1.0):
-    """Runs `lstm_step` over a sequence in one operation, differentiable twice.
-
-    Its gradient is one operation too. The gradient of that one has no operation and
-    differentiates the plain loop.
-
-    Args:
-        inputs: `[time, batch, input_size]`, float16 or float32.
-        c, h: the state before the first step, `[batch, num_units]`.
-        kernel, bias, peepholes, forget_bias: as `lstm_step` has them.
-
-    Returns:
-        `(cs, hs)`: c and h after each step, `[time, batch, num_units]`.
-
-    Source: `tf.raw_ops.BlockLSTM`.
-
-    >>> zeros = tf.zeros([1, 1])
-    >>> cs, hs = block_lstm(tf.ones([3, 1, 1]), zeros, zeros, tf.ones([2, 4]), tf.zeros([4]))
-    >>> cs.shape
-    TensorShape([3, 1, 1])
-    """
-    tensors = [inputs, c, h, kernel, bias, *(peepholes or [])]
-    return _block_lstm(forget_bias, *tensors)
-
-
-def _block_lstm(forget_bias, *tensors):
-    @tf.custom_gradient
-    def forward(*tensors):
-        arguments = _block_lstm_arguments(*tensors)
-        saved = tf.raw_ops.BlockLSTM(**arguments, forget_bias=forget_bias, cell_clip=-1.0)
-
-        def gradient(cs_grad, hs_grad):
-            return _block_lstm_gradient(forget_bias, saved, cs_grad, hs_grad, *tensors)
-
-        return (saved.cs, saved.h), gradient
-
-    return forward(*tensors)
-
-
-def _block_lstm_arguments(inputs, c, h, kernel, bias, *peepholes):
-    w_f, w_i, w_o = peepholes or [tf.zeros_like(bias[: tf.shape(bias)[0] // 4])] * 3
-    return {
-        "seq_len_max": tf.cast(tf.shape(inputs)[0], tf.int64),
-        "x": inputs,
-        "cs_prev": c,
-        "h_prev": h,
-        "w": kernel,
-        "wci": w_i,
-        "wcf": w_f,
-        "wco": w_o,
-        "b": bias,
-        "use_peephole": bool(peepholes),
-    }
-
-
-def _block_lstm_gradient(forget_bias, saved, *cotangents_and_tensors):
-    @tf.custom_gradient
-    def first(cs_grad, hs_grad, *tensors):
-        grads = tf.raw_ops.BlockLSTMGrad(
-            **_block_lstm_arguments(*tensors),
-            **saved._asdict(),
-            cs_grad=cs_grad,
-            h_grad=hs_grad,
-        )
-        first_order = [
-            grads.x_grad,
-            grads.cs_prev_grad,
-            grads.h_prev_grad,
-            grads.w_grad,
-            grads.b_grad,
-        ]
-        if len(tensors) > 5:
-            first_order += [grads.wcf_grad, grads.wci_grad, grads.wco_grad]
-
-        def second(*upstream):
-            return _second_order(forget_bias, upstream, (cs_grad, hs_grad), tensors)
-
-        return first_order, second
-
-    return first(*cotangents_and_tensors)
-
-
-def _second_order(forget_bias, upstream, cotangents, tensors):
-    """Differentiates the gradient of the plain loop, which equals the operation's."""
-    with tf.GradientTape() as outer:
-        outer.watch([*cotangents, *tensors])
-        with tf.GradientTape() as inner:
-            inner.watch(tensors)
-            states = _plain_lstm(forget_bias, *tensors)
-        grads = inner.gradient(states, tensors, cotangents)
-    return outer.gradient(grads, [*cotangents, *tensors], upstream, unconnected_gradients="zero")
-
-
-def _plain_lstm(forget_bias, inputs, c, h, kernel, bias, *peepholes):
-    def step(x, state):
-        new = lstm_step(
-            x, *state, kernel, bias, forget_bias=forget_bias, peepholes=peepholes or None
-        )
-        return new, new
-
-    units = c.shape[-1]
-    sequence = Sequence(inputs, tf.shape(inputs)[0], tf.shape(c)[0])
-    states, _ = run_loop(step, sequence, (c, h), (units, units), inputs.dtype)
-    return states

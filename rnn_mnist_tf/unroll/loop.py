@@ -49,7 +49,7 @@ def run_loop(
     ]
     rows = sequence.batch_size if isinstance(sequence.batch_size, int) else None
     shapes = [[rows, *nest.size_to_shape(size)] for size in tf.nest.flatten(output_size)]
-    targets = [tf.TensorArray(dtype, size=bound, element_shape=shape) for shape in shapes]
+    targets = [new_target(dtype, bound, shape, [sequence.batch_size]) for shape in shapes]
 
     def body(time, targets, state):
         inputs = tf.nest.pack_sequence_as(sequence.inputs, [ta.read(time) for ta in sources])
@@ -73,9 +73,7 @@ def run_loop(
         swap_memory=swap_memory,
         maximum_iterations=bound,
     )
-    flat_outputs = [
-        _finish(ta, shape, dtype, sequence, bound) for ta, shape in zip(targets, shapes)
-    ]
+    flat_outputs = [_finish(ta, shape, sequence, bound) for ta, shape in zip(targets, shapes)]
     return tf.nest.pack_sequence_as(output_size, flat_outputs), state
 
 
@@ -154,11 +152,35 @@ def _with_shape_of(new, old):
     return new
 
 
-def _finish(target, shape, dtype, sequence, bound):
+def new_target(dtype, size, shape, leading):
+    """Returns a `tf.TensorArray` for `size` writes, be they none; `stack_target` reads it.
+
+    Args:
+        dtype: of the elements.
+        size: an int or a scalar tensor.
+        shape: the static shape of an element.
+        leading: its first sizes, known by then.
+
+    >>> target = new_target(tf.float32, tf.constant(0), [None, 3], [2])
+    >>> stack_target(target, 0).shape
+    TensorShape([0, 2, 3])
+    """
+    if isinstance(size, int) and size > 0:
+        return tf.TensorArray(dtype, size, element_shape=shape)
+    target = tf.TensorArray(dtype, tf.maximum(size, 1), element_shape=shape)
+    # A list without elements would not know the sizes of one.
+    return target.write(0, tf.zeros([*leading, *shape[len(leading) :]], dtype))
+
+
+def stack_target(target, size):
+    """Returns the `size` elements of a `tf.TensorArray` made by `new_target`."""
+    stacked = target.stack()
+    return stacked if isinstance(size, int) and size > 0 else stacked[:size]
+
+
+def _finish(target, shape, sequence, bound):
     """Stacks the steps that were run and fills the rest of the time axis with zeros."""
-    if tf.executing_eagerly() and int(bound) == 0:
-        return tf.zeros([0, sequence.batch_size, *shape[1:]], dtype)
-    outputs = target.stack()
+    outputs = stack_target(target, bound)
     if bound is not sequence.time_steps:
         missing = sequence.time_steps - bound
         outputs = tf.pad(outputs, [[0, missing]] + [[0, 0]] * len(shape))

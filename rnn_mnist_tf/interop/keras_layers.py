@@ -1,0 +1,251 @@
+"""Weights between this package's cells and Keras's layers: exact, or refused with the reason.
+
+Exact means the same function of real numbers; rounding differs, since Keras multiplies inputs and
+state apart and holds the forget bias in its bias.
+"""
+
+import keras
+import numpy as np
+
+from rnn_mnist_tf.rnn_cell import BasicLSTMCell, BasicRNNCell, GRUCell, LSTMCell, MultiRNNCell
+
+_KERAS_CELLS = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)
+
+
+def to_keras_cell(cell):
+    """Returns Keras's cell with the function of a built cell.
+
+    | here                       | Keras                                    |
+    |----------------------------|------------------------------------------|
+    | `BasicRNNCell`             | `SimpleRNNCell`                          |
+    | `GRUCell`                  | `GRUCell(reset_after=False)`             |
+    | `BasicLSTMCell`, `LSTMCell`| `LSTMCell`, its bias with `forget_bias`  |
+    | `MultiRNNCell`             | `StackedRNNCells`                        |
+
+    Args:
+        cell: a built cell.
+
+    Raises:
+        ValueError: not built; peepholes, clipping, projection, a concatenated state, or another
+            cell, which Keras has no counterpart for.
+
+    >>> cell = GRUCell(4)
+    >>> cell.build((None, 3))
+    >>> to_keras_cell(cell).reset_after
+    False
+    """
+    if isinstance(cell, MultiRNNCell):
+        if not cell.state_is_tuple:
+            _refuse(cell, "state_is_tuple=False; Keras has no concatenated state")
+        stack = keras.layers.StackedRNNCells([to_keras_cell(layer) for layer in cell.cells])
+        stack.build((None, _input_size(cell.cells[0])))
+        return stack
+    reason = refusal(cell)
+    if reason:
+        _refuse(cell, reason)
+    target = _new_keras_cell(cell)
+    target.build((None, _input_size(cell)))
+    target.set_weights(to_keras_weights(cell))
+    return target
+
+
+def to_keras_layers(cell, **arguments):
+    """Returns the chain of Keras layers (`SimpleRNN`, `GRU`, `LSTM`) with a built cell's function.
+
+    Args:
+        cell: a built cell; a `MultiRNNCell` gives one layer for each of its cells.
+        arguments: of every layer, for example `return_state=True`. All layers return sequences.
+
+    Returns:
+        A list of built Keras layers.
+
+    Raises:
+        ValueError: see `to_keras_cell`.
+
+    >>> cell = MultiRNNCell([BasicLSTMCell(4), BasicLSTMCell(3)])
+    >>> cell.build((None, 2))
+    >>> [layer.units for layer in to_keras_layers(cell)]
+    [4, 3]
+    """
+    layers = []
+    for one in cell.cells if isinstance(cell, MultiRNNCell) else [cell]:
+        inner = to_keras_cell(one)
+        kind = {
+            keras.layers.SimpleRNNCell: keras.layers.SimpleRNN,
+            keras.layers.GRUCell: keras.layers.GRU,
+            keras.layers.LSTMCell: keras.layers.LSTM,
+        }[type(inner)]
+        config = inner.get_config()
+        config.pop("name")
+        layer = kind(**{**config, "return_sequences": True, **arguments})
+        layer.build((None, None, _input_size(one)))
+        layer.set_weights(inner.get_weights())
+        layers.append(layer)
+    return layers
+
+
+def from_keras(source):
+    """Returns this package's cell with the function of Keras's built cell, layer or layers.
+
+    An LSTM comes back as a `BasicLSTMCell` with `forget_bias=0`, since Keras's bias holds it.
+
+    Args:
+        source: a built `SimpleRNN`, `GRU(reset_after=False)` or `LSTM` layer or cell,
+            `StackedRNNCells`, or a list of them, which gives a `MultiRNNCell`.
+
+    Raises:
+        ValueError: not built; `reset_after=True`, whose function no TF1 cell has; a gate activation
+            other than sigmoid; no bias vector.
+        TypeError: another object.
+
+    >>> layer = keras.layers.LSTM(4)
+    >>> layer.build((None, 5, 3))
+    >>> from_keras(layer).forget_bias
+    0.0
+    """
+    if isinstance(source, (list, tuple)):
+        return MultiRNNCell([from_keras(one) for one in source])
+    if isinstance(source, keras.layers.StackedRNNCells):
+        return MultiRNNCell([from_keras(one) for one in source.cells])
+    inner = getattr(source, "cell", source)
+    if isinstance(inner, keras.layers.StackedRNNCells):
+        return from_keras(inner)
+    if not isinstance(inner, _KERAS_CELLS):
+        raise TypeError(
+            f"Received source={source!r}, expected a SimpleRNN, GRU or LSTM layer or cell of Keras."
+        )
+    if not inner.built:
+        raise ValueError(f"Received {inner.name}, which is not built. Call it, or build it, first.")
+    _check_keras(inner)
+    cell = _new_cell(inner)
+    kernel, recurrent, bias = (np.asarray(w) for w in inner.get_weights())
+    cell.build((None, kernel.shape[0]))
+    cell.set_weights(_from_keras_weights(inner, kernel, recurrent, bias))
+    return cell
+
+
+def refusal(cell):
+    """Returns why Keras has no counterpart of a cell, or None.
+
+    >>> refusal(LSTMCell(4, use_peepholes=True))
+    'use_peepholes=True; Keras has no peepholes'
+    """
+    if not isinstance(cell, (BasicRNNCell, GRUCell, LSTMCell)):
+        return f"a {type(cell).__name__}; Keras has none"
+    if not isinstance(cell, LSTMCell):
+        return None
+    if cell.use_peepholes:
+        return "use_peepholes=True; Keras has no peepholes"
+    if cell.cell_clip is not None:
+        return f"cell_clip={cell.cell_clip}; Keras clips no state"
+    if cell.num_proj is not None:
+        return f"num_proj={cell.num_proj}; Keras has no projection"
+    if not cell.state_is_tuple:
+        return "state_is_tuple=False; Keras has no concatenated state"
+    return None
+
+
+def _refuse(cell, reason):
+    raise ValueError(f"Received {cell.name} with {reason}, expected a cell that Keras has too.")
+
+
+def _input_size(cell):
+    if not cell.built:
+        raise ValueError(f"Received {cell.name}, which is not built. Call it, or build it, first.")
+    kernel = cell.candidate_kernel if isinstance(cell, GRUCell) else cell.kernel
+    return kernel.shape[0] - cell.output_size
+
+
+def _new_keras_cell(cell):
+    arguments = {
+        "units": cell.num_units,
+        "activation": cell.activation,
+        "dtype": cell.dtype_policy,
+    }
+    if isinstance(cell, BasicRNNCell):
+        return keras.layers.SimpleRNNCell(**arguments)
+    if isinstance(cell, GRUCell):
+        return keras.layers.GRUCell(**arguments, recurrent_activation="sigmoid", reset_after=False)
+    return keras.layers.LSTMCell(**arguments, recurrent_activation="sigmoid")
+
+
+def to_keras_weights(cell):
+    """Returns `[kernel, recurrent_kernel, bias]` as Keras lays them out.
+
+    LSTM: TF1's blocks i, j, f, o become i, f, c, o, and `forget_bias` goes into the bias of f.
+    GRU: TF1's r, u and the candidate become z (= u), r, h.
+
+    >>> cell = BasicLSTMCell(1)
+    >>> cell.build((None, 1))
+    >>> to_keras_weights(cell)[2].tolist()
+    [0.0, 1.0, 0.0, 0.0]
+    """
+    depth = _input_size(cell)
+    weights = [np.asarray(variable) for _, variable in cell.tf1_named_variables()]
+    if isinstance(cell, BasicRNNCell):
+        kernel, bias = weights
+    elif isinstance(cell, GRUCell):
+        gates_kernel, gates_bias, candidate_kernel, candidate_bias = weights
+        reset, update = np.split(gates_kernel, 2, axis=1)
+        kernel = np.concatenate([update, reset, candidate_kernel], axis=1)
+        reset_bias, update_bias = np.split(gates_bias, 2)
+        bias = np.concatenate([update_bias, reset_bias, candidate_bias])
+    else:
+        kernel, bias = _swap_lstm_blocks(weights[0]), _swap_lstm_blocks(weights[1])
+        bias = bias + _forget_block(cell.num_units, cell.forget_bias, bias.dtype)
+    return [kernel[:depth], kernel[depth:], bias]
+
+
+def _swap_lstm_blocks(array):
+    """i, j, f, o to i, f, j, o, or back, on the last axis."""
+    i, second, third, o = np.split(array, 4, axis=-1)
+    return np.concatenate([i, third, second, o], axis=-1)
+
+
+def _forget_block(units, value, dtype):
+    bias = np.zeros(4 * units, dtype)
+    bias[units : 2 * units] = value
+    return bias
+
+
+def _check_keras(cell):
+    if not cell.use_bias:
+        raise ValueError(f"Received {cell.name} with use_bias=False, expected a bias, as in TF1.")
+    if isinstance(cell, keras.layers.GRUCell) and cell.reset_after:
+        raise ValueError(
+            f"Received {cell.name} with reset_after=True, whose function no weights give to a TF1 "
+            "GRUCell: it resets after the product. Expected GRU(reset_after=False)."
+        )
+    gate = getattr(cell, "recurrent_activation", keras.activations.sigmoid)
+    if gate is not keras.activations.sigmoid:
+        raise ValueError(
+            f"Received {cell.name} with recurrent_activation={gate.__name__!r}, expected "
+            "'sigmoid': TF1's gates always have it."
+        )
+    for name in ("dropout", "recurrent_dropout"):
+        if getattr(cell, name, 0):
+            raise ValueError(
+                f"Received {cell.name} with {name}={getattr(cell, name)}, expected 0: no "
+                "DropoutWrapper equals Keras's dropout."
+            )
+
+
+def _new_cell(inner):
+    arguments = {"activation": inner.activation, "dtype": inner.dtype_policy}
+    if isinstance(inner, keras.layers.SimpleRNNCell):
+        return BasicRNNCell(inner.units, **arguments)
+    if isinstance(inner, keras.layers.GRUCell):
+        return GRUCell(inner.units, **arguments)
+    return BasicLSTMCell(inner.units, forget_bias=0.0, **arguments)
+
+
+def _from_keras_weights(inner, kernel, recurrent, bias):
+    kernel = np.concatenate([kernel, recurrent])
+    if isinstance(inner, keras.layers.SimpleRNNCell):
+        return [kernel, bias]
+    if isinstance(inner, keras.layers.GRUCell):
+        update, reset, candidate = np.split(kernel, 3, axis=1)
+        update_bias, reset_bias, candidate_bias = np.split(bias, 3)
+        gates = np.concatenate([reset, update], axis=1)
+        return [gates, np.concatenate([reset_bias, update_bias]), candidate, candidate_bias]
+    return [_swap_lstm_blocks(kernel), _swap_lstm_blocks(bias)]
