@@ -25,7 +25,11 @@ EXTRAS_REQUIRE = {
         "ruff>=0.6",  # lint and format
         "build>=1.2",  # the wheel, which is tested too
     ],
-    "torch": ["torch>=2.5"],  # the peer that the benchmarks measure against
+    "torch": [  # the peers that the benchmarks measure against
+        "torch>=2.5",
+        "onnx>=1.16",  # PyTorch's export
+        "onnxruntime>=1.18",
+    ],
 }
 
 setup(

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.basic import basic_rnn_step, gru_step
-from rnn_mnist_tf.unroll.chunks import scan_chunks
+from rnn_mnist_tf.unroll.chunks import scan_chunks, weight_gradients
 from rnn_mnist_tf.unroll.gradients import differentiable
 from rnn_mnist_tf.unroll.loop import run_loop
 from rnn_mnist_tf.unroll.sequence import Sequence
@@ -79,22 +79,6 @@ def _gru_backward(saved, output_gradients, inputs, h, *weights):
         *weight_gradients([inputs, before], d_gates),
         *weight_gradients([inputs, r * before], d_candidate),
     )
-
-
-def weight_gradients(parts, gradient):
-    """Returns the gradients of the kernel and bias of `concat(parts) kernel + bias`.
-
-    Args:
-        parts: tensors `[time, batch, ...]`.
-        gradient: of the sum, `[time, batch, columns]`.
-
-    >>> [x.shape.as_list() for x in weight_gradients([tf.ones([4, 2, 3])], tf.ones([4, 2, 5]))]
-    [[3, 5], [5]]
-    """
-    rows = tf.concat(parts, 2)
-    flat = tf.reshape(rows, [-1, rows.shape[-1]])
-    gradient = tf.reshape(gradient, [-1, gradient.shape[-1]])
-    return tf.matmul(flat, gradient, transpose_a=True), tf.reduce_sum(gradient, 0)
 
 
 def _gru_plain(inputs, h, *weights):

@@ -1,4 +1,4 @@
-"""A loop that pays for its bookkeeping once for many steps, in a graph of fixed size."""
+"""What kernels are made of: a loop over chunks of steps, and products for all steps at once."""
 
 import tensorflow as tf
 
@@ -45,6 +45,22 @@ def scan_chunks(step, carry, sequences, shapes, reverse=False):
     if static is not None:
         outputs = [tf.ensure_shape(x, [static, *x.shape[1:]]) for x in outputs]
     return carry, outputs
+
+
+def weight_gradients(parts, gradient):
+    """Returns the gradients of the kernel and bias of `concat(parts) kernel + bias`.
+
+    Args:
+        parts: tensors `[time, batch, ...]`.
+        gradient: of the sum, `[time, batch, columns]`.
+
+    >>> [x.shape.as_list() for x in weight_gradients([tf.ones([4, 2, 3])], tf.ones([4, 2, 5]))]
+    [[3, 5], [5]]
+    """
+    rows = tf.concat(parts, 2)
+    flat = tf.reshape(rows, [-1, rows.shape[-1]])
+    gradient = tf.reshape(gradient, [-1, gradient.shape[-1]])
+    return tf.matmul(flat, gradient, transpose_a=True), tf.reduce_sum(gradient, 0)
 
 
 def _run_steps(step, carry, sequences, count, reverse):

@@ -16,7 +16,7 @@ from rnn_mnist_tf.rnn_cell import (
     MultiRNNCell,
 )
 from rnn_mnist_tf.unroll.block_gru import block_basic_rnn, block_gru
-from rnn_mnist_tf.unroll.block_lstm import block_lstm
+from rnn_mnist_tf.unroll.block_lstm import block_lstm, last_state
 from rnn_mnist_tf.unroll.loop import in_xla, loop_bound
 
 
@@ -80,7 +80,8 @@ def lstm_kernel(cell, sequence, state, lengths=None):
     kernel, bias, *peepholes = _weights(cell)
 
     def run(inputs, c, h):
-        return block_lstm(inputs, c, h, kernel, bias, peepholes, cell.forget_bias)
+        every_c = lengths is not None
+        return block_lstm(inputs, c, h, kernel, bias, peepholes, cell.forget_bias, every_c)
 
     outputs, (c, h) = _run_kernel(run, cell, sequence, state, lengths)
     return outputs, LSTMStateTuple(c, h)
@@ -128,7 +129,8 @@ def _run_kernel(run, cell, sequence, state, lengths):
     """Runs a kernel over the steps that some row needs.
 
     Args:
-        run: `(inputs, *state) -> states after each step`, the last of which is the output.
+        run: `(inputs, *state) -> states after each step`, the last of which is the output;
+            without lengths a state may be the final one alone.
         cell, sequence, state, lengths: as a kernel has them, the state as a list.
 
     Returns:
@@ -138,18 +140,15 @@ def _run_kernel(run, cell, sequence, state, lengths):
     inputs, state = tf.cast(sequence.inputs, dtype), [tf.cast(leaf, dtype) for leaf in state]
     if lengths is None:
         series = run(inputs, *state)
-        return series[-1], [_last(first, states) for first, states in zip(state, series)]
+        final = [
+            states if states.shape.rank == first.shape.rank else last_state(first, states)
+            for first, states in zip(state, series)
+        ]
+        return series[-1], final
     bound = loop_bound(sequence.time_steps, lengths)
     series = run(inputs[:bound], *state)
     final = [state_at(lengths, first, states) for first, states in zip(state, series)]
     return mask_and_pad(series[-1], lengths, bound, sequence.time_steps), final
-
-
-def _last(first, states):
-    """Returns the last of `states` `[time, ...]`, or `first` where there is no step."""
-    if states.shape[0] is not None and states.shape[0] > 0:
-        return states[-1]
-    return tf.concat([first[None], states], 0)[-1]
 
 
 def state_at(lengths, first, states):
