@@ -1,27 +1,39 @@
 """A model is rebuilt from a run's configuration by its name."""
 
-from rnn_mnist_tf.models.rnn import build_rnn, make_cell
+from rnn_mnist_tf.models.cells import make_cell
+from rnn_mnist_tf.models.rnn import build_rnn, step_size
 
 
 def _rnn(config, image_shape, num_classes):
-    cell = make_cell(
-        config.cell,
-        config.num_units,
-        config.num_layers,
-        config.use_peepholes,
-        config.cell_clip,
-        config.num_proj,
-    )
+    def cell(seed):
+        return make_cell(
+            config.cell,
+            config.num_units,
+            config.num_layers,
+            config.use_peepholes,
+            config.cell_clip,
+            config.num_proj,
+            input_size=step_size(image_shape, config.scan, config.patch_size, config.grayscale),
+            residual=config.residual,
+            input_keep_prob=config.input_keep_prob,
+            output_keep_prob=config.output_keep_prob,
+            state_keep_prob=config.state_keep_prob,
+            seed=seed,
+            api=config.api,
+        )
+
     return build_rnn(
         image_shape,
         num_classes,
-        cell,
+        cell(config.seed),
         scan=config.scan,
         patch_size=config.patch_size,
         scan_seed=config.seed,
         grayscale=config.grayscale,
         pixel_scale=config.pixel_scale,
         pixel_offset=config.pixel_offset,
+        cell_bw=cell(config.seed + config.num_layers) if config.bidirectional else None,
+        head=config.head,
     )
 
 

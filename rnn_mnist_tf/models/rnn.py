@@ -1,129 +1,20 @@
 """The article's classifier: scan, cells over time, the last step, one dense layer."""
 
 import keras
-import tensorflow as tf
 
-from rnn_mnist_tf.images import Scan, rgb_to_grayscale
-from rnn_mnist_tf.rnn_cell import (
-    BasicLSTMCell,
-    BasicRNNCell,
-    GRUCell,
-    LSTMCell,
-    MultiRNNCell,
+from rnn_mnist_tf.images import Scan
+from rnn_mnist_tf.models.layers import (
+    AttentionOverSteps,
+    Grayscale,
+    LastStep,
+    MeanStep,
+    ReverseTime,
+    ScanImage,
 )
-from rnn_mnist_tf.rnn_cell.base import PACKAGE
+from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell
 from rnn_mnist_tf.unroll import DynamicRNN
 
-CELLS = {
-    "basic_rnn": BasicRNNCell,
-    "gru": GRUCell,
-    "basic_lstm": BasicLSTMCell,
-    "lstm": LSTMCell,
-}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class ScanImage(keras.layers.Layer):
-    """`Scan.to_sequence` as a Keras layer, time first: `[time_steps, batch, input_size]`.
-
-    Args:
-        scan: one of `rnn_mnist_tf.images.SCANS`.
-        image_shape: `(h, w)` or `(h, w, c)`.
-        patch_size: for `patches`.
-        seed: of the order of `permuted_rows`, and of the draws of `shuffled_rows`.
-
-    >>> ScanImage("rows", (28, 28))(tf.zeros([2, 28, 28])).shape
-    TensorShape([28, 2, 28])
-    """
-
-    def __init__(self, scan, image_shape, patch_size=7, seed=0, **kwargs):
-        super().__init__(**kwargs)
-        self.scan = Scan(scan, tuple(image_shape), patch_size, seed)
-        self.seed_generator = keras.random.SeedGenerator(seed) if self.scan.random else None
-
-    def call(self, images):
-        """Reads the images as sequences."""
-        seed = None if self.seed_generator is None else self.seed_generator.next()
-        return tf.transpose(self.scan.to_sequence(images, seed), [1, 0, 2])
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        scan = self.scan
-        return {
-            **super().get_config(),
-            "scan": scan.name,
-            "image_shape": scan.image_shape,
-            "patch_size": scan.patch_size,
-            "seed": scan.seed,
-        }
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class Grayscale(keras.layers.Layer):
-    """`rgb_to_grayscale` as a Keras layer.
-
-    >>> Grayscale("article")(tf.ones([2, 4, 4, 3])).shape
-    TensorShape([2, 4, 4])
-    """
-
-    def __init__(self, weights="rec601", **kwargs):
-        super().__init__(**kwargs)
-        self.channel_weights = weights
-
-    def call(self, images):
-        """Weighs the channels."""
-        return rgb_to_grayscale(images, self.channel_weights)
-
-    def get_config(self):
-        """Returns the constructor's arguments."""
-        return {**super().get_config(), "weights": self.channel_weights}
-
-
-@keras.saving.register_keras_serializable(PACKAGE)
-class LastStep(keras.layers.Layer):
-    """`outputs[-1]` of time-major outputs: `[time, batch, units]` gives `[batch, units]`.
-
-    >>> LastStep()(tf.zeros([28, 2, 100])).shape
-    TensorShape([2, 100])
-    """
-
-    def call(self, outputs):
-        """Takes the last step."""
-        return outputs[-1]
-
-
-def make_cell(
-    cell="basic_lstm", num_units=100, num_layers=2, use_peepholes=False, cell_clip=0.0, num_proj=0
-):
-    """Returns the stack `MultiRNNCell([...])`, or the bare cell for one layer.
-
-    Args:
-        cell: one of `CELLS`.
-        num_units: of each layer.
-        num_layers: at least 1.
-        use_peepholes, cell_clip, num_proj: of `lstm`; 0 means none.
-
-    Raises:
-        ValueError: an unknown cell, no layer, or an option of `lstm` for another cell.
-
-    >>> make_cell("gru", num_units=4).state_size
-    (4, 4)
-    """
-    if cell not in CELLS:
-        raise ValueError(f"Received cell={cell!r}, expected one of {tuple(CELLS)}.")
-    if num_layers < 1:
-        raise ValueError(f"Received num_layers={num_layers}, expected at least 1.")
-    options = {}
-    if use_peepholes:
-        options["use_peepholes"] = True
-    if cell_clip:
-        options["cell_clip"] = cell_clip
-    if num_proj:
-        options["num_proj"] = num_proj
-    if options and cell != "lstm":
-        raise ValueError(f"Received {options} for cell={cell!r}, expected --cell=lstm for these.")
-    cells = [CELLS[cell](num_units, **options) for _ in range(num_layers)]
-    return cells[0] if num_layers == 1 else MultiRNNCell(cells)
+HEADS = ("last", "mean", "attention")
 
 
 def build_rnn(
@@ -136,6 +27,8 @@ def build_rnn(
     grayscale="rec601",
     pixel_scale=1 / 255,
     pixel_offset=0.0,
+    cell_bw=None,
+    head="last",
 ):
     """Builds the classifier: plain pixels in, logits out.
 
@@ -148,29 +41,79 @@ def build_rnn(
     Args:
         image_shape: `(h, w)` or `(h, w, c)`.
         num_classes: the number of logits.
-        cell: an `RNNCell`, for example from `make_cell`.
+        cell: an `RNNCell` or a Keras cell, for example from `make_cell`. Keras's cells run in
+            `keras.layers.RNN`, all others in `DynamicRNN`.
         scan, patch_size, scan_seed: how an image becomes a sequence; see `Scan`.
         grayscale: for colour images, `rec601`, `article`, or `none`, which keeps the channels.
         pixel_scale, pixel_offset: the normalisation of pixels 0 to 255.
+        cell_bw: None, or a second cell that reads the steps backward; its outputs are put beside.
+        head: what the dense layer sees: `last`, each cell's last output; `mean`, the mean over
+            steps; `attention`, a learnt weighted mean.
 
     Returns:
         A `keras.Model` from uint8 `[batch, *image_shape]` to float32 `[batch, num_classes]`.
 
     Raises:
-        ValueError: an unknown scan, or one that does not fit the image.
+        ValueError: an unknown scan or head, or a scan that does not fit the image.
 
+    >>> from rnn_mnist_tf.models import make_cell
     >>> build_rnn((28, 28), 10, make_cell()).count_params()
     133010
     """
+    if head not in HEADS:
+        raise ValueError(f"Received head={head!r}, expected one of {HEADS}.")
     images = keras.Input(image_shape, dtype="uint8", name="images")
     values = keras.layers.Rescaling(pixel_scale, pixel_offset, name="normalise")(images)
     if len(image_shape) == 3 and grayscale != "none":
         values = Grayscale(grayscale, name="grayscale")(values)
-        image_shape = image_shape[:2]
-    sequence = ScanImage(scan, image_shape, patch_size, scan_seed, name="scan")(values)
-    # The state is not needed here: without lengths the last output is the whole answer.
-    outputs = DynamicRNN(cell, time_major=True, return_state=False, name="rnn")(sequence)
-    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(
-        LastStep(name="last_step")(outputs)
-    )
+    gray_shape = scanned_shape(image_shape, grayscale)
+    sequence = ScanImage(scan, gray_shape, patch_size, scan_seed, name="scan")(values)
+    directions = [run_over_time(cell, sequence, "rnn")]
+    if cell_bw is not None:
+        backward = ReverseTime(name="reverse_inputs")(sequence)
+        directions.append(run_over_time(cell_bw, backward, "rnn_backward"))
+    features = _apply_head(head, directions)
+    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
     return keras.Model(images, logits, name="rnn_classifier")
+
+
+def scanned_shape(image_shape, grayscale):
+    """Returns the shape of the images that are scanned, after colour went to gray.
+
+    >>> scanned_shape((32, 32, 3), "rec601"), scanned_shape((32, 32, 3), "none")
+    ((32, 32), (32, 32, 3))
+    """
+    return tuple(image_shape) if grayscale == "none" else tuple(image_shape)[:2]
+
+
+def step_size(image_shape, scan, patch_size, grayscale):
+    """Returns the features of one step.
+
+    >>> step_size((28, 28), "patches", 7, "rec601")
+    49
+    """
+    return Scan(scan, scanned_shape(image_shape, grayscale), patch_size).input_size
+
+
+def run_over_time(cell, sequence, name):
+    """Returns the outputs of a cell over `[time, batch, input_size]`, time first."""
+    # The state is not needed here: without lengths the last output is the whole answer.
+    if isinstance(cell, KerasCell.TAKEN):
+        layer = keras.layers.RNN(cell, return_sequences=True, return_state=True, name=name)
+        swap = (1, 0, 2)
+        outputs, *_ = layer(keras.ops.transpose(sequence, swap))
+        return keras.ops.transpose(outputs, swap)
+    return DynamicRNN(cell, time_major=True, return_state=False, name=name)(sequence)
+
+
+def _apply_head(head, directions):
+    """Returns `[batch, features]` from the outputs of one direction, or two."""
+    if head == "attention":
+        if len(directions) == 2:
+            directions = [directions[0], ReverseTime(name="reverse_outputs")(directions[1])]
+            directions = [keras.layers.Concatenate(name="both")(directions)]
+        return AttentionOverSteps(name="attention")(directions[0])
+    # Each direction's own last step has seen the whole image.
+    pool = LastStep(name="last_step") if head == "last" else MeanStep(name="mean_step")
+    features = [pool(outputs) for outputs in directions]
+    return features[0] if len(features) == 1 else keras.layers.Concatenate(name="both")(features)

@@ -6,15 +6,16 @@ import json
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.images import SCANS
 from rnn_mnist_tf.images.grayscale import GRAYSCALE_WEIGHTS
-from rnn_mnist_tf.models import CELLS, MODELS
+from rnn_mnist_tf.models import APIS, CELLS, HEADS, MODELS
 
 OPTIMIZERS = ("adam", "adadelta", "sgd")
 SCHEDULES = ("constant", "one_cycle", "cosine")
 
 
-def _field(default, help_text, choices=None, minimum=None):
+def _field(default, help_text, choices=None, minimum=None, maximum=None):
     return dataclasses.field(
-        default=default, metadata={"help": help_text, "choices": choices, "minimum": minimum}
+        default=default,
+        metadata={"help": help_text, "choices": choices, "minimum": minimum, "maximum": maximum},
     )
 
 
@@ -30,7 +31,7 @@ class TrainConfig:
     >>> TrainConfig(cell="gpu")
     Traceback (most recent call last):
     rnn_mnist_tf.errors.InputError: Received cell='gpu', expected one of ('basic_rnn', 'gru', \
-'basic_lstm', 'lstm').
+'basic_lstm', 'lstm', 'attention', 'grid_lstm').
     """
 
     dataset: str = _field("mnist5k", "mnist5k (embedded), idx, or a TFDS name.")
@@ -53,6 +54,13 @@ class TrainConfig:
     use_peepholes: bool = _field(False, "Peepholes, for --cell=lstm.")
     cell_clip: float = _field(0.0, "Clip of c, for --cell=lstm; 0 means none.", minimum=0)
     num_proj: int = _field(0, "Projection of h, for --cell=lstm; 0 means none.", minimum=0)
+    bidirectional: bool = _field(False, "A second stack reads the steps backward.")
+    residual: bool = _field(False, "A ResidualWrapper around each layer after the first.")
+    input_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
+    output_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
+    state_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
+    head: str = _field("last", "What the dense layer sees of the outputs.", HEADS)
+    api: str = _field("rnn_cell", "This package's cells, or Keras's own.", APIS)
     epochs: int = _field(10, "Passes over the training images.", minimum=1)
     batch_size: int = _field(64, "Images a step, over all devices.", minimum=1)
     optimizer: str = _field("adam", "The optimizer.", OPTIMIZERS)
@@ -77,6 +85,10 @@ class TrainConfig:
             if metadata["minimum"] is not None and not value >= metadata["minimum"]:
                 raise InputError(
                     f"Received {field.name}={value!r}, expected at least {metadata['minimum']}."
+                )
+            if metadata["maximum"] is not None and not value <= metadata["maximum"]:
+                raise InputError(
+                    f"Received {field.name}={value!r}, expected at most {metadata['maximum']}."
                 )
 
     def to_json(self):

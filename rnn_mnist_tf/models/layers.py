@@ -1,0 +1,129 @@
+"""The Keras layers between pixels, cells and logits."""
+
+import keras
+import tensorflow as tf
+
+from rnn_mnist_tf.images import Scan, rgb_to_grayscale
+from rnn_mnist_tf.rnn_cell.base import PACKAGE
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ScanImage(keras.layers.Layer):
+    """`Scan.to_sequence` as a Keras layer, time first: `[time_steps, batch, input_size]`.
+
+    Args:
+        scan: one of `rnn_mnist_tf.images.SCANS`.
+        image_shape: `(h, w)` or `(h, w, c)`.
+        patch_size: for `patches`.
+        seed: of the order of `permuted_rows`, and of the draws of `shuffled_rows`.
+
+    >>> ScanImage("rows", (28, 28))(tf.zeros([2, 28, 28])).shape
+    TensorShape([28, 2, 28])
+    """
+
+    def __init__(self, scan, image_shape, patch_size=7, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.scan = Scan(scan, tuple(image_shape), patch_size, seed)
+        self.seed_generator = keras.random.SeedGenerator(seed) if self.scan.random else None
+
+    def call(self, images):
+        """Reads the images as sequences."""
+        seed = None if self.seed_generator is None else self.seed_generator.next()
+        return tf.transpose(self.scan.to_sequence(images, seed), [1, 0, 2])
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        scan = self.scan
+        return {
+            **super().get_config(),
+            "scan": scan.name,
+            "image_shape": scan.image_shape,
+            "patch_size": scan.patch_size,
+            "seed": scan.seed,
+        }
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Grayscale(keras.layers.Layer):
+    """`rgb_to_grayscale` as a Keras layer.
+
+    >>> Grayscale("article")(tf.ones([2, 4, 4, 3])).shape
+    TensorShape([2, 4, 4])
+    """
+
+    def __init__(self, weights="rec601", **kwargs):
+        super().__init__(**kwargs)
+        self.channel_weights = weights
+
+    def call(self, images):
+        """Weighs the channels."""
+        return rgb_to_grayscale(images, self.channel_weights)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "weights": self.channel_weights}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class LastStep(keras.layers.Layer):
+    """`outputs[-1]` of time-major outputs: `[time, batch, units]` gives `[batch, units]`.
+
+    >>> LastStep()(tf.zeros([28, 2, 100])).shape
+    TensorShape([2, 100])
+    """
+
+    def call(self, outputs):
+        """Takes the last step."""
+        return outputs[-1]
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class ReverseTime(keras.layers.Layer):
+    """Reverses the steps of `[time, batch, ...]`.
+
+    >>> ReverseTime()(tf.constant([[[1.0]], [[2.0]]])).numpy().ravel().tolist()
+    [2.0, 1.0]
+    """
+
+    def call(self, sequences):
+        """Reverses the first axis."""
+        return tf.reverse(sequences, [0])
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class MeanStep(keras.layers.Layer):
+    """The mean over steps: `[time, batch, units]` gives `[batch, units]`.
+
+    >>> float(MeanStep()(tf.constant([[[1.0]], [[3.0]]]))[0, 0])
+    2.0
+    """
+
+    def call(self, outputs):
+        """Takes the mean over the first axis."""
+        return tf.reduce_mean(outputs, 0)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AttentionOverSteps(keras.layers.Layer):
+    """A learnt weighted mean over steps: `[time, batch, units]` gives `[batch, units]`.
+
+        e_t = v . tanh(outputs_t W + b)
+        result = sum_t softmax(e)_t outputs_t
+
+    Source: Yang et al. 2016, "Hierarchical Attention Networks for Document Classification".
+
+    >>> AttentionOverSteps()(tf.zeros([28, 2, 100])).shape
+    TensorShape([2, 100])
+    """
+
+    def build(self, outputs_shape):
+        """Makes W, b and v."""
+        self.hidden = keras.layers.Dense(outputs_shape[-1], activation="tanh")
+        self.hidden.build(outputs_shape)
+        self.score = keras.layers.Dense(1, use_bias=False)
+        self.score.build(outputs_shape)
+
+    def call(self, outputs):
+        """Weighs the steps."""
+        weights = tf.nn.softmax(self.score(self.hidden(outputs)), axis=0)
+        return tf.reduce_sum(weights * outputs, 0)
