@@ -5,7 +5,10 @@ import sys
 if sys.argv[:1] == ["-m"]:  # Python is starting one of this package's programs
     from rnn_mnist_tf.quiet import import_tensorflow
 
-    import_tensorflow()
+    try:
+        import_tensorflow()
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 from rnn_mnist_tf import rnn_cell
 from rnn_mnist_tf.rnn_cell import LSTMStateTuple

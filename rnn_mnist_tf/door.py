@@ -35,19 +35,22 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
     flags.DEFINE_bool("traceback", False, "Show where an error arose.", flag_values=values)
     define_flags(values)
     try:
-        files = values([argv[0], *map(find_flagfile, argv[1:])])[1:]
-    except (flags.Error, OSError) as error:
+        files = values([argv[0], *map(find_flagfile, join_flagfile(argv[1:]))])[1:]
+    except (flags.Error, OSError, UnicodeError) as error:
         return _fail(name, error, 2)
-    if values.help or values.helpfull:
-        print(f"python -m rnn_mnist_tf.{name}: {summary}\n")
-        print(values.get_help())
-        return 0
     if files and not takes_files:
         return _fail(
             name, f"Received stray arguments {files}, expected only flags (--name=value).", 2
         )
     try:
-        return main(values, files) if takes_files else main(values)
+        if values.help or values.helpfull:
+            print(f"python -m rnn_mnist_tf.{name}: {summary}\n")
+            print(values.get_help())
+            sys.stdout.flush()
+            return 0
+        code = main(values, files) if takes_files else main(values)
+        sys.stdout.flush()
+        return code
     except BrokenPipeError:  # whoever read the answers has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -57,6 +60,21 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
         if values.traceback:
             traceback.print_exc()
         return _fail(name, error, 1)
+
+
+def join_flagfile(arguments):
+    """Returns the arguments with `--flagfile PATH` as one.
+
+    >>> join_flagfile(["--flagfile", "a.flags", "b"])
+    ['--flagfile=a.flags', 'b']
+    """
+    joined = []
+    for argument in arguments:
+        if joined and joined[-1] in ("--flagfile", "-flagfile"):
+            joined[-1] += f"={argument}"
+        else:
+            joined.append(argument)
+    return joined
 
 
 def find_flagfile(argument):

@@ -67,7 +67,7 @@ def run(workdir, dataset=None, name="", data_dir="", tfds_dir=""):
     scores = classification_scores(dataset.test_labels, predicted, dataset.class_names)
     scores["dataset"] = dataset.name
     scores["warnings"] = []
-    if dataset.name == "mnist5k" and config.dataset in _FULL_MNIST:
+    if dataset.name == "mnist5k" and config.dataset.split(":")[0] in _FULL_MNIST:
         scores["warnings"].append(
             "all of mnist5k are MNIST training images, and the model was trained on MNIST: it has "
             "seen them, so this accuracy says nothing of new digits"

@@ -57,7 +57,10 @@ def main(values):
     if not values.workdir or not values.output:
         raise InputError("Received no workdir or output, expected --workdir=DIR --output=DIR.")
     configure_threads()
-    result = run(values.workdir, values.output, None, values.data_dir, values.tfds_dir)
+    try:
+        result = run(values.workdir, values.output, None, values.data_dir, values.tfds_dir)
+    except RuntimeError as error:
+        raise InputError(str(error)) from error
     print(
         f"wrote {result['output']}; on {result['checked']} images its answers differ from the "
         f"model's by at most {result['largest_difference']:.2g}"

@@ -75,7 +75,9 @@ def run(workdir, paths, invert="auto", fit="auto"):
         raise InputError(
             f"Received {list(map(str, paths))}, expected image files or directories that hold some."
         )
-    as_digit = fit == "digit" or (fit == "auto" and description.config.dataset in _DIGITS)
+    as_digit = fit == "digit" or (
+        fit == "auto" and description.config.dataset.split(":")[0] in _DIGITS
+    )
     images, errors = {}, {}
     for file in files:
         try:
@@ -120,7 +122,7 @@ def main(values, paths):
         if prediction.error:
             text = prediction.error
             shown = text if prediction.path in text else f"{prediction.path}: {text}"
-            print(f"predict: error: {shown}", file=sys.stderr)
+            print(f"predict: error: {one_line(shown)}", file=sys.stderr)
         else:
             print(
                 f"{prediction.path}: {prediction.label} ({prediction.probability:.4f}), "

@@ -1,5 +1,6 @@
 """Trains a classifier: `python -m rnn_mnist_tf.train --flagfile=flags/quickstart.flags`."""
 
+import contextlib
 import dataclasses
 import signal
 import sys
@@ -34,7 +35,12 @@ def define_flags(flag_values):
             )
         else:
             define = _DEFINE[type(field.default)]
-            define(field.name, field.default, help_text, flag_values=flag_values)
+            bounds = {
+                bound: field.metadata[key]
+                for bound, key in (("lower_bound", "minimum"), ("upper_bound", "maximum"))
+                if field.metadata[key] is not None
+            }
+            define(field.name, field.default, help_text, flag_values=flag_values, **bounds)
     flags.DEFINE_string("workdir", "", "Where the run lives.", flag_values=flag_values)
     flags.DEFINE_bool("overwrite", False, "Delete the run in workdir.", flag_values=flag_values)
     flags.DEFINE_integer(
@@ -92,21 +98,35 @@ def run(
     )
     workdir = workdirs.open_workdir(workdir, description, overwrite)
     result = workdirs.read_result(workdir)
-    if result is not None:
+    if result is not None and workdirs.has_weights(workdir):
         return result
     callbacks = []
     if progress:
         callbacks.append(ProgressBar(config.epochs, trainer.examples, config.batch_size))
-    if handle_signals and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, lambda *_: _stop_soon(trainer))
-        signal.signal(signal.SIGTERM, lambda *_: trainer.request_stop())
-    complete = trainer.fit(
-        (dataset.train_images[held_out], dataset.train_labels[held_out]),
-        callbacks,
-        workdir / workdirs.CHECKPOINTS,
-        lambda history: workdirs.write_metrics(workdir, history),
-    )
+    with _stopping(trainer) if handle_signals else contextlib.nullcontext():
+        complete = trainer.fit(
+            (dataset.train_images[held_out], dataset.train_labels[held_out]),
+            callbacks,
+            workdir / workdirs.CHECKPOINTS,
+            lambda history: workdirs.write_metrics(workdir, history),
+        )
     return _finish(trainer, dataset, workdir) if complete else None
+
+
+@contextlib.contextmanager
+def _stopping(trainer):
+    """Makes Ctrl-C and TERM stop a trainer; what they did before, they do afterwards."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, lambda *_: _stop_soon(trainer))
+    signal.signal(signal.SIGTERM, lambda *_: trainer.request_stop())
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _stop_soon(trainer):
@@ -116,6 +136,7 @@ def _stop_soon(trainer):
 
 def _finish(trainer, dataset, workdir):
     """Saves the weights, reads the test split, writes the picture and the result."""
+    workdirs.write_metrics(workdir, trainer.history)
     workdirs.save_weights(workdir, trainer.model)
     predicted = np.argmax(trainer.predict_logits(dataset.test_images), axis=1)
     scores = classification_scores(dataset.test_labels, predicted, dataset.class_names)

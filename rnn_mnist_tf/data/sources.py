@@ -52,6 +52,11 @@ def load_dataset(name="mnist5k", data_dir=None, tfds_dir=None, image_size=0, num
         InputError: with one line that says what to do instead.
     """
     if name == "idx":
+        if image_size:
+            raise InputError(
+                f"Received image_size={image_size} and dataset='idx', expected 0: the images of "
+                "IDX files are taken as they are."
+            )
         if not data_dir:
             raise InputError("Received dataset='idx' without data_dir, expected --data_dir=DIR.")
         arrays = read_idx_directory(data_dir)

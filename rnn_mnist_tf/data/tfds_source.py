@@ -1,6 +1,7 @@
 """Image classification data sets of TensorFlow Datasets, by name."""
 
 import contextlib
+import http.client
 import os
 import threading
 import urllib.error
@@ -134,7 +135,7 @@ def _probe(address):
         urllib.request.urlopen(request, timeout=_PROBE_SECONDS).close()
     except urllib.error.HTTPError:
         return None  # an answer, if not to HEAD: let TFDS try
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         return str(error)
     return None
 

@@ -4,7 +4,7 @@ import pathlib
 import warnings
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from rnn_mnist_tf.errors import InputError
 
@@ -34,6 +34,7 @@ def read_image(path):
         if path.stat().st_size == 0:
             raise InputError(f"Received {path}, which is empty, expected an image.")
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # damaged EXIF and the like
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PIXELS:
@@ -42,7 +43,7 @@ def read_image(path):
                         f"most {MAX_PIXELS}. Scale it down first."
                     )
                 image.load()
-                return _as_gray_or_rgb(image)
+                return _as_gray_or_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
         raise InputError(
             f"Received {path}, which is not an image, expected {', '.join(FORMATS)}."
@@ -56,9 +57,9 @@ def read_image(path):
 
 
 def _as_gray_or_rgb(image):
-    if image.mode.startswith(("I", "F")):
+    if image.mode.startswith("I"):  # 16 bits
         values = np.asarray(image, np.float64)
-        scale = 255 / 65535 if values.max(initial=0) > 255 else 1
+        scale = 255 / 65535
         return Image.fromarray(np.clip(values * scale, 0, 255).round().astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -142,7 +143,11 @@ def _scale(drawing, side):
     factor = target / max(drawing.shape)
     size = [max(1, round(length * factor)) for length in drawing.shape[::-1]]
     image = Image.fromarray(drawing.round().astype(np.uint8))
-    return np.asarray(image.resize(size, Image.Resampling.LANCZOS))
+    scaled = np.asarray(image.resize(size, Image.Resampling.LANCZOS), np.float64)
+    if not scaled.max():
+        raise InputError("the image is empty: its drawing vanishes when it is scaled")
+    # Scaling thins strokes: they are stretched to 255 again.
+    return (scaled * (255 / scaled.max())).round().astype(np.uint8)
 
 
 def _centre(drawing, height, width):
@@ -151,8 +156,8 @@ def _centre(drawing, height, width):
     mass = drawing.sum()
     row = (drawing.sum(axis=1) @ np.arange(rows)) / mass
     column = (drawing.sum(axis=0) @ np.arange(columns)) / mass
-    top = int(np.clip(round((height - 1) / 2 - row), 0, height - rows))
-    left = int(np.clip(round((width - 1) / 2 - column), 0, width - columns))
+    top = int(np.clip(round(height / 2 - row), 0, height - rows))
+    left = int(np.clip(round(width / 2 - column), 0, width - columns))
     canvas = np.zeros((height, width), np.uint8)
     canvas[top : top + rows, left : left + columns] = drawing
     return canvas

@@ -42,11 +42,9 @@ def rgb_to_grayscale(images, weights="rec601"):
             f"Received images of shape {images.shape}, expected [..., 3] or [..., 1]. "
             "Convert other modes with PIL.Image.convert('RGB')."
         )
-    wide = (
-        tf.float64
-        if images.dtype in (tf.float64, tf.int32, tf.uint32, tf.int64, tf.uint64)
-        else tf.float32
-    )
+    # Whole numbers of more than 8 bits need more digits than float32 has to round well.
+    narrow = (tf.uint8, tf.int8, tf.float16, tf.bfloat16, tf.float32)
+    wide = tf.float32 if images.dtype in narrow else tf.float64
     gray = tf.reduce_sum(tf.cast(images, wide) * tf.constant(GRAYSCALE_WEIGHTS[weights], wide), -1)
     if images.dtype.is_integer:
         gray = tf.round(gray)

@@ -43,13 +43,14 @@ def format_scores(scores):
     a            1.0000    1.0000         1
     b            1.0000    1.0000         1
     """
+    width = max(10, *(len(c["name"]) + 1 for c in scores["classes"]))
     lines = [
         f"accuracy {scores['accuracy']:.4f} over {scores['examples']} examples, "
         f"{scores['errors']} errors",
-        f"{'class':<10}{'precision':>9}{'recall':>10}{'examples':>10}",
+        f"{'class':<{width}}{'precision':>9}{'recall':>10}{'examples':>10}",
     ]
     lines += [
-        f"{c['name']:<10}{c['precision']:>9.4f}{c['recall']:>10.4f}{c['examples']:>10}"
+        f"{c['name']:<{width}}{c['precision']:>9.4f}{c['recall']:>10.4f}{c['examples']:>10}"
         for c in scores["classes"]
     ]
     return "\n".join(lines)

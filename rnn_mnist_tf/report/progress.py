@@ -13,16 +13,15 @@ class ProgressBar(keras.callbacks.Callback):
         epochs: of the run.
         examples: of one epoch.
         batch_size: images a step.
-        done: images that an earlier start of the run has done.
     """
 
-    def __init__(self, epochs, examples, batch_size, done=0):
+    def __init__(self, epochs, examples, batch_size):
         super().__init__()
         self.epochs, self.examples, self.batch_size = epochs, examples, batch_size
         self._epoch = 0
+        self._begun = False
         self._bar = tqdm.tqdm(
             total=epochs * examples,
-            initial=done,
             unit=" images",
             unit_scale=True,
             mininterval=0.5,
@@ -33,6 +32,13 @@ class ProgressBar(keras.callbacks.Callback):
         """Names the epoch."""
         self._epoch = epoch
         self._bar.set_description(f"epoch {epoch + 1}/{self.epochs}", refresh=False)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Puts the bar where the run goes on, so that its speed is that of this start."""
+        if not self._begun:
+            self._begun = True
+            done = self._epoch * self.examples + batch * self.batch_size
+            self._bar.initial = self._bar.n = done
 
     def on_train_batch_end(self, batch, logs=None):
         """Moves the bar."""

@@ -4,7 +4,6 @@ import json
 import pathlib
 import re
 import sys
-import zipfile
 
 import numpy as np
 
@@ -31,7 +30,10 @@ def save_checkpoint(directory, step, arrays, position):
     """
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    text = np.frombuffer(json.dumps(position).encode(), np.uint8)
+    record = {"position": position, "arrays": sorted(arrays)}
+    text = np.frombuffer(json.dumps(record).encode(), np.uint8)
+    for left_behind in directory.glob(".step-*"):  # by a kill while it was written
+        left_behind.unlink()
     target = directory / f"step-{step:010d}.npz"
     with replacing(target) as temporary, open(temporary, "wb") as file:
         np.savez(file, position=text, **{f"array/{key}": a for key, a in arrays.items()})
@@ -55,14 +57,16 @@ def load_checkpoint(directory):
     for path in list_checkpoints(directory):
         try:
             with np.load(path, allow_pickle=False) as content:
-                position = json.loads(content["position"].tobytes())
+                record = json.loads(content["position"].tobytes())
                 arrays = {
                     key.removeprefix("array/"): content[key]
                     for key in content.files
                     if key != "position"
                 }
-            return arrays, position
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            if sorted(arrays) != record["arrays"]:
+                raise ValueError(f"it holds {sorted(arrays)}, expected {record['arrays']}")
+            return arrays, record["position"]
+        except Exception as error:  # zipfile and NumPy raise many things on damaged bytes
             print(
                 f"warning: {path} cannot be read ({error}); trying the one before", file=sys.stderr
             )

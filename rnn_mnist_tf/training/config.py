@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+import math
 
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.images import SCANS
 from rnn_mnist_tf.images.grayscale import GRAYSCALE_WEIGHTS
 from rnn_mnist_tf.models import APIS, CELLS, HEADS, MODELS
 
+_PLACES = ("data_dir", "tfds_dir")
 OPTIMIZERS = ("adam", "adadelta", "sgd")
 SCHEDULES = ("constant", "one_cycle", "cosine")
 
@@ -62,7 +64,7 @@ class TrainConfig:
     head: str = _field("last", "What the dense layer sees of the outputs.", HEADS)
     api: str = _field("rnn_cell", "This package's cells, or Keras's own.", APIS)
     epochs: int = _field(10, "Passes over the training images.", minimum=1)
-    batch_size: int = _field(64, "Images a step, over all devices.", minimum=1)
+    batch_size: int = _field(64, "Images a step, over all devices.", minimum=1, maximum=2**20)
     optimizer: str = _field("adam", "The optimizer.", OPTIMIZERS)
     learning_rate: float = _field(0.001, "Learning rate, the peak of a schedule.", minimum=0)
     schedule: str = _field("constant", "Learning rate over time.", SCHEDULES)
@@ -78,6 +80,8 @@ class TrainConfig:
                 raise InputError(
                     f"Received {field.name}={value!r}, expected a value of type {kind.__name__}."
                 )
+            if kind is float and not math.isfinite(getattr(self, field.name)):
+                raise InputError(f"Received {field.name}={value!r}, expected a finite number.")
             if metadata["choices"] and value not in metadata["choices"]:
                 raise InputError(
                     f"Received {field.name}={value!r}, expected one of {metadata['choices']}."
@@ -112,7 +116,9 @@ class TrainConfig:
             raise InputError(f"Received {source}, expected a run's config: {error}.") from error
 
     def differences(self, other):
-        """Returns `['field: ours, theirs']` for each field that differs.
+        """Returns `['field: ours, theirs']` for each field that differs and has a part in the run.
+
+        Where the data lies has none.
 
         >>> TrainConfig(seed=1).differences(TrainConfig())
         ['seed: 1, not 0']
@@ -120,5 +126,5 @@ class TrainConfig:
         return [
             f"{field.name}: {getattr(self, field.name)!r}, not {getattr(other, field.name)!r}"
             for field in dataclasses.fields(self)
-            if getattr(self, field.name) != getattr(other, field.name)
+            if getattr(self, field.name) != getattr(other, field.name) and field.name not in _PLACES
         ]

@@ -1,6 +1,7 @@
 """How the work is laid out: threads, parts of a batch, devices."""
 
 import os
+import warnings
 
 import keras
 import tensorflow as tf
@@ -22,8 +23,14 @@ def configure_threads(cores=0):
         The number of cores.
     """
     cores = cores or available_cores()
-    tf.config.threading.set_intra_op_parallelism_threads(1)
-    tf.config.threading.set_inter_op_parallelism_threads(cores)
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(cores)
+    except RuntimeError:  # TensorFlow has started, with other threads
+        warnings.warn(
+            "TensorFlow's threads are fixed already; parts of a batch will not run side by side.",
+            stacklevel=2,
+        )
     return cores
 
 

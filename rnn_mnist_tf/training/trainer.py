@@ -7,6 +7,7 @@ computes what the uninterrupted run computes.
 """
 
 import itertools
+import math
 import time
 import zlib
 
@@ -14,6 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.models import build_model
 from rnn_mnist_tf.training.checkpoint import load_checkpoint, save_checkpoint
 from rnn_mnist_tf.training.schedules import make_learning_rate, make_optimizer
@@ -145,13 +147,18 @@ class Trainer:
             self._run_steps(order, np.int32(begin_step), np.int32(end_step), np.int64(self.step))
             logs = {"loss": float(self.loss_metric.result())}
             logs["accuracy"] = float(self.accuracy_metric.result())
+            if not math.isfinite(logs["loss"]):
+                raise InputError(
+                    f"The loss is {logs['loss']} in epoch {self.epoch + 1}, expected a finite "
+                    "number. Lower --learning_rate."
+                )
             self.train_seconds += time.perf_counter() - begin
             self.step_in_epoch = end_step
             callbacks.on_train_batch_end(end_step - 1, logs)
         line = {"epoch": self.epoch + 1, **logs}
         if validation is not None and len(validation[0]):
             line.update(self._validate(*validation))
-        line["learning_rate"] = float(self.optimizer.learning_rate)
+        line["learning_rate"] = float(tf.convert_to_tensor(self.optimizer.learning_rate))
         line["train_seconds"] = round(self.train_seconds, 3)
         self.history.append(line)
         self.epoch, self.step_in_epoch = self.epoch + 1, 0
@@ -270,7 +277,9 @@ def make_predictor(model, batch_size=_EVALUATION_BATCH):
         return tf.concat([model(piece, training=False) for piece in pieces], 0)
 
     def predict(images):
-        batches = [images[i : i + batch_size] for i in range(0, len(images), batch_size)]
+        # At least one batch, so that no images give no logits.
+        begins = range(0, max(1, len(images)), batch_size)
+        batches = [images[begin : begin + batch_size] for begin in begins]
         return np.concatenate([logits_of(tf.constant(batch)).numpy() for batch in batches])
 
     return predict

@@ -69,7 +69,13 @@ def open_workdir(workdir, description, overwrite=False):
                 f"Received workdir={str(workdir)!r}, which holds another run ("
                 f"{'; '.join(different)}). Choose another --workdir, or pass --overwrite."
             )
-        return workdir
+        if (workdir / RESULT).exists():
+            return workdir  # complete: nothing will be written
+    elif (workdir / CHECKPOINTS).exists():
+        raise InputError(
+            f"Received workdir={str(workdir)!r} with {CHECKPOINTS} and no {CONFIG} that says whose "
+            "they are. Choose another --workdir, or pass --overwrite."
+        )
     try:
         workdir.mkdir(parents=True, exist_ok=True)
         write_text(workdir / CONFIG, description.to_json())
@@ -83,10 +89,11 @@ def open_workdir(workdir, description, overwrite=False):
 def _delete_run(workdir):
     """Deletes a run's own files, and nothing else that may lie beside them."""
     try:
-        for name in (RESULT, WEIGHTS, WEIGHTS_SHA256, METRICS, CONFUSION_MATRIX, CONFIG):
-            (workdir / name).unlink(missing_ok=True)
         if (workdir / CHECKPOINTS).is_dir():
             shutil.rmtree(workdir / CHECKPOINTS)
+        # config.json last: while anything of the run is left, it says whose it is.
+        for name in (RESULT, WEIGHTS, WEIGHTS_SHA256, METRICS, CONFUSION_MATRIX, CONFIG):
+            (workdir / name).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
             f"Received workdir={str(workdir)!r} and overwrite, but its run cannot be deleted: "
@@ -147,6 +154,11 @@ def save_weights(workdir, model):
     write_text(workdir / WEIGHTS_SHA256, f"{digest}  {WEIGHTS}\n")
 
 
+def has_weights(workdir):
+    """Whether a run's weights and their sha256 are there."""
+    return (workdir / WEIGHTS).is_file() and (workdir / WEIGHTS_SHA256).is_file()
+
+
 def load_model(workdir):
     """Rebuilds the model of a complete run and fills it with its weights.
 
@@ -175,5 +187,6 @@ def load_model(workdir):
     try:
         model.load_weights(weights)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"Received {weights}, expected this model's weights: {error}") from error
+        reason = str(error).split("\n")[0][:200]
+        raise InputError(f"Received {weights}, expected this model's weights: {reason}") from error
     return model, description

@@ -1,0 +1,174 @@
+"""The SavedModel: its signature, its answers, and what is left when it cannot be written."""
+
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.models import build_rnn, make_cell
+from rnn_mnist_tf.serving import export_saved_model, saved_model
+
+CELLS = {
+    "basic_rnn": {},
+    "gru": {},
+    "basic_lstm": {},
+    "lstm": {"use_peepholes": True, "cell_clip": 1.0, "num_proj": 3},
+}
+
+
+def make_model(shape=(6, 5), cell="gru", **options):
+    """A small model whose weights are all random."""
+    random = np.random.default_rng(0)
+    model = build_rnn(shape, 4, make_cell(cell, 5, 2, **CELLS[cell]), **options)
+    model.set_weights([random.normal(0, 0.5, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+def make_images(count, shape=(6, 5)):
+    """Random images."""
+    return np.random.default_rng(1).integers(0, 256, (count, *shape)).astype(np.uint8)
+
+
+def serve(directory, images):
+    """What the signature of a SavedModel answers, as arrays."""
+    signature = tf.saved_model.load(str(directory)).signatures["serving_default"]
+    return {name: value.numpy() for name, value in signature(images=tf.constant(images)).items()}
+
+
+@pytest.mark.parametrize(
+    ("cell", "shape", "options"),
+    [
+        ("basic_rnn", (6, 5), {}),
+        ("gru", (6, 5), {"scan": "columns"}),
+        ("basic_lstm", (6, 5), {"scan": "permuted_rows"}),
+        ("lstm", (6, 5), {"scan": "pixels"}),
+        ("gru", (6, 5, 3), {"grayscale": "article"}),
+        ("basic_lstm", (6, 5, 3), {"grayscale": "none"}),
+    ],
+)
+def test_answers(tmp_path, cell, shape, options):
+    """Logits, probabilities and label of any number of images are the model's."""
+    model, images = make_model(shape, cell, **options), make_images(7, shape)
+    export_saved_model(model, tmp_path / "served", images[:3])
+    logits = np.asarray(model(images), np.float64)
+    exponentials = np.exp(logits)
+    probabilities = exponentials / exponentials.sum(axis=1, keepdims=True)
+    for batch in (0, 1, 7):
+        answers = serve(tmp_path / "served", images[:batch])
+        np.testing.assert_allclose(answers["logits"], logits[:batch], rtol=0, atol=1e-5)
+        np.testing.assert_allclose(answers["probabilities"], probabilities[:batch], atol=1e-5)
+        np.testing.assert_array_equal(answers["label"], np.argmax(logits[:batch], axis=1))
+
+
+def test_signature(tmp_path):
+    """Bytes in; floats, floats and whole numbers out; any batch."""
+    export_saved_model(make_model(), tmp_path / "served", make_images(1))
+    signature = tf.saved_model.load(str(tmp_path / "served")).signatures["serving_default"]
+    _, inputs = signature.structured_input_signature
+    assert {name: (spec.dtype, spec.shape.as_list()) for name, spec in inputs.items()} == {
+        "images": (tf.uint8, [None, 6, 5])
+    }
+    outputs = signature.structured_outputs
+    assert {name: (spec.dtype, spec.shape.as_list()) for name, spec in outputs.items()} == {
+        "logits": (tf.float32, [None, 4]),
+        "probabilities": (tf.float32, [None, 4]),
+        "label": (tf.int64, [None]),
+    }
+
+
+def test_the_difference_is_reported(tmp_path):
+    """The largest difference over the images is what a recount finds."""
+    model, images = make_model(), make_images(20)
+    difference = export_saved_model(model, tmp_path / "served", images)
+    recount = np.abs(serve(tmp_path / "served", images)["logits"] - model(images)).max()
+    assert 0 <= difference <= 1e-5
+    assert abs(difference - recount) <= 1e-5
+
+
+def test_the_check_sees_a_difference(tmp_path):
+    """A SavedModel of other weights is found out."""
+    model, images = make_model(), make_images(3)
+    export_saved_model(model, tmp_path / "served", images)
+    model.set_weights([weight + 0.01 for weight in model.get_weights()])
+    live = saved_model.Classifier(model)
+    difference = saved_model.largest_difference(live, tmp_path / "served", images)
+    recount = np.abs(serve(tmp_path / "served", images)["logits"] - model(images)).max()
+    assert difference >= recount - 1e-6 > 1e-4
+
+
+def test_an_empty_directory_is_free(tmp_path):
+    """A directory with nothing in it may be named."""
+    (tmp_path / "served").mkdir()
+    export_saved_model(make_model(), str(tmp_path / "served"), make_images(1))
+    assert (tmp_path / "served" / "saved_model.pb").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["served"]
+
+
+def test_parents_are_made(tmp_path):
+    """So that a new place needs no preparation."""
+    export_saved_model(make_model(), tmp_path / "deep" / "served", make_images(1))
+    assert (tmp_path / "deep" / "served" / "saved_model.pb").is_file()
+
+
+def everything(directory):
+    """All paths below a directory, with the content of files."""
+    return {
+        path.relative_to(directory): path.read_bytes() if path.is_file() else None
+        for path in pathlib.Path(directory).rglob("*")
+    }
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "saved model"])
+def test_a_taken_output_is_refused_and_untouched(tmp_path, kind):
+    """Neither a file nor a directory with something in it is ever replaced."""
+    output = tmp_path / "served"
+    if kind == "file":
+        output.write_text("mine")
+    elif kind == "directory":
+        output.mkdir()
+        (output / "notes.txt").write_text("mine")
+    else:
+        export_saved_model(make_model(), output, make_images(1))
+    before = everything(tmp_path)
+    with pytest.raises(InputError, match="taken") as caught:
+        export_saved_model(make_model(), output, make_images(1))
+    assert str(output) in str(caught.value)
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("place", ["/proc/served", "file/served"])
+def test_an_output_that_cannot_be_written(tmp_path, place):
+    """The error names it."""
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="output=") as caught:
+        export_saved_model(make_model(), tmp_path / place, make_images(1))
+    assert str(tmp_path / place) in str(caught.value)
+
+
+@pytest.mark.parametrize("taken", [False, True], ids=["new", "empty"])
+@pytest.mark.parametrize("difference", [2e-5, 1.0, float("nan"), float("inf")])
+def test_a_failed_check_leaves_nothing(tmp_path, monkeypatch, difference, taken):
+    """A SavedModel that answers otherwise never gets the name, and is not left lying about."""
+    if taken:
+        (tmp_path / "served").mkdir()
+    before = everything(tmp_path)
+    monkeypatch.setattr(saved_model, "largest_difference", lambda *_: difference)
+    with pytest.raises(RuntimeError, match="differs"):
+        export_saved_model(make_model(), tmp_path / "served", make_images(1))
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_a_broken_write_leaves_nothing(tmp_path, monkeypatch, error):
+    """So is one whose disk filled up, or whose user lost patience."""
+
+    def save(_, directory, **__):
+        (pathlib.Path(directory) / "half").touch()
+        raise error
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    with pytest.raises(error):
+        export_saved_model(make_model(), tmp_path / "served", make_images(1))
+    assert everything(tmp_path) == {}

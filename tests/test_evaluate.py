@@ -1,0 +1,148 @@
+"""The evaluate door: a recount of all test images, warnings, mistakes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rnn_mnist_tf import evaluate, train
+from rnn_mnist_tf.training.workdir import load_model
+from tests.data.test_idx import write
+from tests.doors import assert_refused
+
+
+@pytest.fixture(scope="module")
+def recount(trained, mnist5k):
+    """Labels and predictions of all 1,000 test digits."""
+    model, _ = load_model(trained)
+    return mnist5k.test_labels, np.argmax(model.predict(mnist5k.test_images, verbose=0), axis=1)
+
+
+@pytest.fixture(scope="module")
+def trained_on_mnist(tmp_path_factory, small_config, digits):
+    """A run on IDX files: real digits in the four files of MNIST."""
+    directory = tmp_path_factory.mktemp("idx")
+    parts = ("train_images", "train_labels", "test_images", "test_labels")
+    write(directory, {part: getattr(digits, part) for part in parts}, ("train_images",))
+    values = {**vars(small_config), "dataset": "idx", "data_dir": str(directory), "tfds_dir": ""}
+    workdir = tmp_path_factory.mktemp("runs") / "idx"
+    train.run(type(small_config)(**values), workdir)
+    return workdir
+
+
+def test_json_is_a_recount(call, trained, recount):
+    """Accuracy over exactly all examples, precision and recall of each class."""
+    answer = call("evaluate", f"--workdir={trained}", "--json")
+    assert (answer.code, answer.err) == (0, "")
+    scores = json.loads(answer.out)
+    labels, predicted = recount
+    assert scores["accuracy"] == np.mean(labels == predicted)
+    assert (scores["examples"], scores["errors"]) == (1000, np.sum(labels != predicted))
+    assert (scores["dataset"], scores["warnings"]) == ("mnist5k", [])
+    for digit, line in enumerate(scores["classes"]):
+        hits = np.sum((labels == digit) & (predicted == digit))
+        guesses = np.sum(predicted == digit)
+        assert line["name"] == str(digit)
+        assert line["examples"] == 100
+        assert line["recall"] == pytest.approx(hits / 100)
+        assert line["precision"] == pytest.approx(hits / guesses if guesses else 0)
+
+
+def test_the_table(call, trained, recount):
+    """For people: the accuracy, then a line a class."""
+    labels, predicted = recount
+    answer = call("evaluate", f"--workdir={trained}")
+    assert (answer.code, answer.err) == (0, "")
+    lines = answer.out.splitlines()
+    assert lines[0].startswith(f"accuracy {np.mean(labels == predicted):.4f} over 1000 examples")
+    assert [line.split()[0] for line in lines[2:]] == list("0123456789")
+
+
+def test_the_run_s_own_data(call, trained_on_mnist, digits):
+    """Without --dataset the run's own test part is read: here from its IDX files."""
+    answer = call("evaluate", f"--workdir={trained_on_mnist}", "--json")
+    scores = json.loads(answer.out)
+    model, _ = load_model(trained_on_mnist)
+    predicted = np.argmax(model(digits.test_images), axis=1)
+    assert (answer.code, answer.err) == (0, "")
+    assert scores["examples"] == 200
+    assert scores["accuracy"] == np.mean(predicted == digits.test_labels)
+    assert scores["warnings"] == []
+
+
+@pytest.mark.parametrize("dataset", ["idx", "mnist", "mnist:3.0.1"])
+def test_a_model_of_mnist_has_seen_mnist5k(workdir, mnist5k, dataset):
+    """The warning says so, for every name that MNIST has."""
+    change_config(workdir, dataset=dataset)
+    scores = evaluate.run(workdir, dataset=mnist5k)
+    assert len(scores["warnings"]) == 1
+    assert "MNIST" in scores["warnings"][0]
+
+
+def test_a_model_of_other_things_has_not(workdir, mnist5k):
+    """A model trained on other digits meets new ones."""
+    change_config(workdir, dataset="kmnist")
+    assert evaluate.run(workdir, dataset=mnist5k)["warnings"] == []
+
+
+def change_config(workdir, **values):
+    """Changes fields of a run's configuration."""
+    path = workdir / "config.json"
+    content = json.loads(path.read_text())
+    content["config"].update(values)
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_the_warning_is_for_stderr(call, trained_on_mnist, tfds_dir, flags):
+    """One line, which does not get in the way of the answer."""
+    answer = call(
+        "evaluate",
+        f"--workdir={trained_on_mnist}",
+        "--dataset=mnist5k",
+        f"--tfds_dir={tfds_dir}",
+        *flags,
+    )
+    assert answer.code == 0
+    assert len(answer.err.splitlines()) == 1
+    assert answer.err.startswith("evaluate: warning: ")
+    if flags:
+        scores = json.loads(answer.out)
+        assert (scores["examples"], len(scores["warnings"])) == (1000, 1)
+
+
+def test_data_that_does_not_fit(trained, digits):
+    """Images of another size and another number of classes are refused with both numbers."""
+    cut = digits._replace(train_images=digits.train_images[:, 1:])
+    with pytest.raises(ValueError, match=r"\(27, 28\).*\(28, 28\)"):
+        evaluate.run(trained, dataset=cut)
+    more = digits._replace(class_names=[*digits.class_names, "ten"])
+    with pytest.raises(ValueError, match=r"11 classes.*10"):
+        evaluate.run(trained, dataset=more)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--dataset=no_such_set"], ["no_such_set", "mnist5k"]),
+        (["--dataset=idx"], ["--data_dir"]),
+        (["--dataset=idx", "--data_dir=/none"], ["/none"]),
+        (["--dataset=mnist5k", "--data_dir=/none"], ["--dataset=idx"]),
+    ],
+)
+def test_wrong_data(call, trained, arguments, words):
+    """One line, exit code 1."""
+    answer = call("evaluate", f"--workdir={trained}", *arguments)
+    assert_refused(answer, 1, "evaluate: error: ", *words)
+
+
+def test_wrong_workdirs(call, workdir, tmp_path):
+    """Missing, changed and incomplete runs are one line each."""
+    assert_refused(call("evaluate", f"--workdir={tmp_path / 'none'}"), 1, "none", "config.json")
+    weights = workdir / "model.weights.h5"
+    weights.write_bytes(weights.read_bytes() + b"\0")
+    assert_refused(call("evaluate", f"--workdir={workdir}"), 1, str(weights), "sha256")
+    weights.unlink()
+    assert_refused(call("evaluate", f"--workdir={workdir}"), 1, str(workdir), "not complete")
+    (workdir / "config.json").write_text("{")
+    assert_refused(call("evaluate", f"--workdir={workdir}"), 1, str(workdir / "config.json"))

@@ -1,0 +1,106 @@
+"""How the work is laid out: threads, parts of a batch, devices."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import hypothesis
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import strategies as st
+
+import rnn_mnist_tf
+from rnn_mnist_tf.training.strategy import (
+    available_cores,
+    choose_parts,
+    configure_threads,
+    has_batch_statistics,
+    split_rows,
+)
+
+
+def test_configure_threads_again():
+    """Asking for the same threads again, when TensorFlow has begun its work, is no error."""
+    assert configure_threads() == available_cores()
+    assert tf.config.threading.get_intra_op_parallelism_threads() == 1
+    assert tf.config.threading.get_inter_op_parallelism_threads() == available_cores()
+
+
+def test_available_cores(monkeypatch):
+    """What the process may use, not what the machine has."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 3, 5}, raising=False)
+    assert available_cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert available_cores() == 1
+
+
+@hypothesis.given(rows=st.integers(0, 1000), parts=st.integers(1, 8))
+def test_split_rows(rows, parts):
+    """The boundaries cover all rows once, in parts that differ by one at most."""
+    bounds = [int(bound) for bound in split_rows(rows, parts)]
+    sizes = np.diff(bounds)
+    assert (bounds[0], bounds[-1], len(sizes)) == (0, rows, parts)
+    assert 0 <= sizes.max() - sizes.min() <= 1
+
+
+def plain():
+    """A model whose rows have nothing to do with each other."""
+    return keras.Sequential([keras.layers.Dense(2)])
+
+
+def nested():
+    """A model with batch statistics two models deep."""
+    inner = keras.Sequential([keras.layers.BatchNormalization()])
+    return keras.Sequential([keras.layers.Dense(2), keras.Sequential([inner])])
+
+
+def test_has_batch_statistics():
+    """They are found in models inside of models."""
+    assert not has_batch_statistics(plain())
+    assert has_batch_statistics(nested())
+
+
+@pytest.mark.parametrize(
+    ("intra", "inter", "rows", "make_model", "parts"),
+    [
+        (1, 2, 64, plain, 2),
+        (1, 4, 64, plain, 4),
+        (1, 8, 64, plain, 4),  # 16 rows a part at least
+        (1, 2, 31, plain, 1),
+        (1, 2, 0, plain, 1),
+        (1, 0, 64, plain, 3),  # TensorFlow's default is all cores
+        (0, 2, 64, plain, 1),  # each operation is spread already
+        (2, 2, 64, plain, 1),
+        (1, 2, 64, nested, 1),  # the rows depend on each other
+    ],
+)
+def test_choose_parts(monkeypatch, intra, inter, rows, make_model, parts):
+    """As many parts as can run side by side, none too small, one where a batch must stay whole."""
+    threading = tf.config.threading
+    monkeypatch.setattr(threading, "get_intra_op_parallelism_threads", lambda: intra)
+    monkeypatch.setattr(threading, "get_inter_op_parallelism_threads", lambda: inter)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    assert choose_parts(make_model(), rows) == parts
+
+
+@pytest.mark.parametrize(("cell", "schedule"), [("gru", "constant"), ("basic_lstm", "one_cycle")])
+def test_two_devices_train_as_one(mnist5k, tmp_path, cell, schedule):
+    """A mirrored strategy over two devices gives the numbers of one, within rounding."""
+    images, labels = mnist5k.train_images[:97], mnist5k.train_labels[:97]
+    np.savez(tmp_path / "data.npz", images=images, labels=labels)
+    program = pathlib.Path(__file__).with_name("two_devices.py")
+    root = str(pathlib.Path(rnn_mnist_tf.__file__).parents[1])
+    subprocess.run(
+        [sys.executable, program, tmp_path, cell, schedule],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    with np.load(tmp_path / "one.npz") as one, np.load(tmp_path / "two.npz") as two:
+        assert one.files == two.files
+        for name in one.files:
+            np.testing.assert_allclose(two[name], one[name], rtol=1e-3, atol=1e-5, err_msg=name)
