@@ -1,0 +1,178 @@
+"""Weights to Keras's cells and layers and back: the same function, or a reason."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rnn_mnist_tf import dynamic_rnn
+from rnn_mnist_tf.interop import compare_with_keras, from_keras, to_keras_cell, to_keras_layers
+from rnn_mnist_tf.rnn_cell import (
+    BasicLSTMCell,
+    BasicRNNCell,
+    DropoutWrapper,
+    GRUCell,
+    LSTMCell,
+    LSTMStateTuple,
+    MultiRNNCell,
+)
+
+INPUTS = np.random.default_rng(0).normal(size=(3, 6, 5)).astype(np.float32)
+CELLS = {
+    "vanilla": lambda: BasicRNNCell(4),
+    "vanilla_relu": lambda: BasicRNNCell(4, activation="relu"),
+    "gru": lambda: GRUCell(4),
+    "basic_lstm": lambda: BasicLSTMCell(4),
+    "lstm_forget_bias": lambda: LSTMCell(4, forget_bias=0.3, activation=tf.nn.relu),
+    "stack": lambda: MultiRNNCell([GRUCell(4), BasicLSTMCell(3), BasicRNNCell(2)]),
+    "stack_of_one": lambda: MultiRNNCell([BasicLSTMCell(4)]),
+}
+ALL = pytest.mark.parametrize("make_cell", CELLS.values(), ids=CELLS.keys())
+
+
+def randomise(layer, seed=1):
+    """Gives every weight, biases too, random numbers."""
+    generator = np.random.default_rng(seed)
+    layer.set_weights([generator.normal(size=w.shape) * 0.5 for w in layer.get_weights()])
+
+
+def built(make_cell):
+    """Returns a built cell with random weights."""
+    cell = make_cell()
+    cell.build((None, INPUTS.shape[-1]))
+    randomise(cell)
+    return cell
+
+
+def assert_near(first, second):
+    """The same function, rounded otherwise: 1e-5 of the largest value."""
+    first, second = np.asarray(first), np.asarray(second)
+    assert np.max(np.abs(first - second)) <= 1e-5 * np.max(np.abs(second))
+
+
+def run(cell):
+    """Returns outputs and the flat state of `dynamic_rnn`."""
+    outputs, state = dynamic_rnn(cell, INPUTS, dtype=tf.float32, implementation="loop")
+    return outputs, tf.nest.flatten(state)
+
+
+@ALL
+def test_to_keras_cell(make_cell):
+    """Keras's own loop over Keras's cell gives the outputs."""
+    cell = built(make_cell)
+    expected, _ = run(cell)
+    assert_near(keras.layers.RNN(to_keras_cell(cell), return_sequences=True)(INPUTS), expected)
+
+
+@ALL
+def test_to_keras_layers(make_cell):
+    """A chain of Keras's layers gives the outputs."""
+    cell = built(make_cell)
+    outputs = INPUTS
+    for layer in to_keras_layers(cell):
+        outputs = layer(outputs)
+    assert_near(outputs, run(cell)[0])
+
+
+@ALL
+def test_there_and_back(make_cell):
+    """From Keras again, the cell computes what it did: outputs and every leaf of the state."""
+    cell = built(make_cell)
+    expected, states = run(cell)
+    outputs, new_states = run(from_keras(to_keras_cell(cell)))
+    assert_near(outputs, expected)
+    for new, old in zip(new_states, states, strict=True):
+        assert_near(new, old)
+
+
+@pytest.mark.parametrize(
+    ("make_layer", "kind"),
+    [
+        (lambda: keras.layers.SimpleRNN(4, return_sequences=True), BasicRNNCell),
+        (lambda: keras.layers.GRU(4, reset_after=False, return_sequences=True), GRUCell),
+        (lambda: keras.layers.LSTM(4, return_sequences=True), BasicLSTMCell),
+    ],
+)
+def test_from_keras_layer(make_layer, kind):
+    """A Keras layer with random weights becomes a cell of the same function."""
+    layer = make_layer()
+    expected = layer(INPUTS)
+    randomise(layer, seed=2)
+    expected = layer(INPUTS)
+    cell = from_keras(layer)
+    assert type(cell) is kind
+    assert_near(run(cell)[0], expected)
+
+
+def test_from_a_chain_of_layers():
+    """A list of layers becomes a stack."""
+    layers = [keras.layers.LSTM(4, return_sequences=True), keras.layers.LSTM(3)]
+    layers[1](layers[0](INPUTS))
+    cell = from_keras(layers)
+    assert cell.state_size == (LSTMStateTuple(4, 4), LSTMStateTuple(3, 3))
+
+
+@pytest.mark.parametrize(
+    ("make_cell", "reason"),
+    [
+        (lambda: LSTMCell(4, use_peepholes=True), "no peepholes"),
+        (lambda: LSTMCell(4, cell_clip=1.0), "clips no state"),
+        (lambda: LSTMCell(4, num_proj=3), "no projection"),
+        (lambda: LSTMCell(4, state_is_tuple=False), "no concatenated state"),
+        (lambda: DropoutWrapper(GRUCell(4)), "a DropoutWrapper; Keras has none"),
+        (
+            lambda: MultiRNNCell(
+                [LSTMCell(4, state_is_tuple=False) for _ in range(2)], state_is_tuple=False
+            ),
+            "no concatenated state",
+        ),
+    ],
+)
+def test_refused_with_the_reason(make_cell, reason):
+    """What Keras has no counterpart for is refused."""
+    with pytest.raises(ValueError, match=reason):
+        to_keras_cell(built(make_cell))
+
+
+@pytest.mark.parametrize(
+    ("layer", "reason"),
+    [
+        (keras.layers.GRU(4), "reset_after=True"),
+        (keras.layers.LSTM(4, recurrent_activation="hard_sigmoid"), "recurrent_activation"),
+        (keras.layers.SimpleRNN(4, use_bias=False), "use_bias=False"),
+        (keras.layers.LSTM(4, recurrent_dropout=0.5), "recurrent_dropout=0.5"),
+    ],
+)
+def test_keras_layers_refused(layer, reason):
+    """What no TF1 cell computes is refused."""
+    layer(INPUTS)
+    with pytest.raises(ValueError, match=reason):
+        from_keras(layer)
+
+
+def test_not_built():
+    """A cell or layer without variables is refused."""
+    with pytest.raises(ValueError, match="not built"):
+        to_keras_cell(GRUCell(4))
+    with pytest.raises(ValueError, match="not built"):
+        from_keras(keras.layers.LSTMCell(4))
+
+
+def test_not_a_keras_layer():
+    """Anything else is refused."""
+    with pytest.raises(TypeError, match="expected a SimpleRNN, GRU or LSTM"):
+        from_keras(keras.layers.Dense(4))
+
+
+@ALL
+def test_compare_with_keras(make_cell):
+    """Side by side with the same weights, only h of the last layer is Keras's last output."""
+    cell = built(make_cell)
+    outputs, state = dynamic_rnn(cell, INPUTS, dtype=tf.float32)
+    side = compare_with_keras(cell, INPUTS, outputs, state)
+    layers = len(cell.cells) if isinstance(cell, MultiRNNCell) else 1
+    assert side.same_parts == (f"layer {layers}: h",)
+    assert len(side.state_differences) == len(tf.nest.flatten(state))
+    scale = max(float(tf.reduce_max(tf.abs(leaf))) for leaf in tf.nest.flatten([outputs, state]))
+    worst = max(side.outputs_difference, *(value for _, value in side.state_differences))
+    assert worst <= 1e-5 * scale
