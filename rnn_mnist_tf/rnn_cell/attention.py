@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import (
     PACKAGE,
-    RNNCell,
+    LayerRNNCell,
     assert_like_rnncell,
     build_inner,
     call_cell,
@@ -43,7 +43,7 @@ def attention_read(query, memory, attn_w, attn_v, kernel, bias):
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
-class AttentionCellWrapper(RNNCell):
+class AttentionCellWrapper(LayerRNNCell):
     """A cell that attends over its own last `attn_length` outputs.
 
         x' = [x, d] K1 + b1

@@ -231,30 +231,43 @@ class RNNCell(keras.layers.Layer):
                 "batch_size and dtype cannot be None while constructing initial state. "
                 f"Received batch_size={batch_size}, dtype={dtype}; pass inputs or batch_size."
             )
+        if inputs is None and dtype is None and not isinstance(self.output_size, int):
+            raise ValueError(  # only Keras's own loop asks so
+                f"keras.layers.RNN carries one output of one size. Received a cell with "
+                f"output_size={self.output_size}, expected an int. Use rnn_mnist_tf.DynamicRNN."
+            )
         return self.zero_state(batch_size, self.compute_dtype if dtype is None else dtype)
 
     @contextlib.contextmanager
-    def run_scope(self, batch_size, inputs_shape):
+    def run_scope(self, batch_size, inputs_shape, training=None):
         """Surrounds one run of a loop: what is drawn once a run is drawn on entry.
 
         Args:
             batch_size: an int or a scalar tensor.
             inputs_shape: the static shape of one step's inputs, batch first.
+            training: as the steps are given it.
         """
         with contextlib.ExitStack() as stack:
             for cell in self.wrapped_cells:
-                stack.enter_context(run_scope_of(cell, batch_size, inputs_shape))
+                stack.enter_context(run_scope_of(cell, batch_size, inputs_shape, training))
             yield
 
     def adopt_dtype(self, dtype):
-        """Sets the dtype of a cell that was made without one and has no variables yet."""
+        """Sets the dtype of a cell that was made without one and has no variables yet.
+
+        Args:
+            dtype: a dtype or a Keras policy. A mixed policy of the cell or of one inside stays.
+        """
         for cell in self.wrapped_cells:
             if isinstance(cell, RNNCell):
                 cell.adopt_dtype(dtype)
-        policy = self.dtype_policy
         if self._takes_dtype_of_inputs and not self.built:
-            if policy.compute_dtype == policy.variable_dtype:
-                self.dtype_policy = tf.as_dtype(dtype).name
+            policies = [self.dtype_policy]
+            policies += [c.dtype_policy for c in self.wrapped_cells if isinstance(c, RNNCell)]
+            mixed = [p for p in policies if p.compute_dtype != p.variable_dtype]
+            if not mixed and not isinstance(dtype, keras.DTypePolicy):
+                dtype = tf.as_dtype(dtype).name
+            self.dtype_policy = mixed[0] if mixed else dtype
             self._takes_dtype_of_inputs = False
 
     def __call__(self, inputs, state, scope=None, training=None):
@@ -281,9 +294,18 @@ class RNNCell(keras.layers.Layer):
             return super().__call__(inputs, state, training=training)
         return super().__call__(inputs, state)
 
-    def check_step(self, inputs, state):
-        """Raises `ValueError` for inputs or a state that the cell cannot take."""
-        del inputs, state  # any cell takes anything; `LayerRNNCell` is strict
+    def check_step(self, inputs, state, name="state"):
+        """Raises `ValueError` for inputs or a state, called `name`, that the cell cannot take.
+
+        Of both only shapes and dtypes are looked at.
+        """
+        del inputs, state, name  # any cell takes anything; `LayerRNNCell` is strict
+
+    def add_weight(self, *arguments, initializer=None, **options):
+        """Adds a variable; an initialiser without seed draws other numbers for each, as in TF1."""
+        if isinstance(initializer, keras.initializers.Initializer):
+            initializer = initializer.clone()
+        return super().add_weight(*arguments, initializer=initializer, **options)
 
     def build(self, inputs_shape):
         """Makes the variables; a cell without any has nothing to do."""
@@ -361,6 +383,8 @@ class RNNCell(keras.layers.Layer):
         config = super().get_config()
         if not self._has_own_name:
             config["name"] = None  # TF1's scope is the class name; Keras's numbered one is not
+        if self._takes_dtype_of_inputs:
+            config["dtype"] = None
         return config
 
 
@@ -380,7 +404,7 @@ class LayerRNNCell(RNNCell):
     True
     """
 
-    def check_step(self, inputs, state):
+    def check_step(self, inputs, state, name="state"):
         """Raises `ValueError` for inputs or a state that the cell cannot take."""
         first = tf.nest.flatten(inputs)[0]
         check_floating(first, "inputs")
@@ -391,7 +415,7 @@ class LayerRNNCell(RNNCell):
             )
         sizes = tf.nest.flatten(self.state_size)
         leaves = tf.nest.flatten(state)
-        for path, size, leaf in zip(nest.paths(self.state_size), sizes, leaves):
+        for path, size, leaf in zip(nest.paths(self.state_size, name), sizes, leaves):
             check_floating(leaf, path)
             expected = tf.TensorShape([first.shape[0] if first.shape.rank else None])
             expected = expected.concatenate(nest.size_to_shape(size))
@@ -413,14 +437,14 @@ def call_cell(cell, inputs, state, training=None):
     return cell(inputs, state)
 
 
-def run_scope_of(cell, batch_size, inputs_shape):
+def run_scope_of(cell, batch_size, inputs_shape, training=None):
     """Returns a cell's `run_scope`, or one that does nothing for a cell without.
 
     >>> with run_scope_of(object(), 2, (2, 3)):
     ...     pass
     """
     if isinstance(cell, RNNCell):
-        return cell.run_scope(batch_size, inputs_shape)
+        return cell.run_scope(batch_size, inputs_shape, training)
     return contextlib.nullcontext()
 
 

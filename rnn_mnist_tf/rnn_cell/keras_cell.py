@@ -56,14 +56,13 @@ class KerasCell(RNNCell):
             )
         super().__init__(name=name, dtype=cell.dtype_policy if dtype is None else dtype, **kwargs)
         self.cell = cell
-
-    @property
-    def _layers_of_stack(self):
-        """The cells of a stack, adapted; a stack is run cell by cell, as Keras's own call loses
-        the structure of a stack of one."""
-        if isinstance(self.cell, keras.layers.StackedRNNCells):
-            return [as_rnn_cell(cell) for cell in self.cell.cells]
-        return None
+        self._in_run = False
+        # A stack is run cell by cell, as Keras's own call loses the structure of a stack of one.
+        # Past Keras's bookkeeping, which has the cells already.
+        layers = None
+        if isinstance(cell, keras.layers.StackedRNNCells):
+            layers = [as_rnn_cell(inner) for inner in cell.cells]
+        self.__dict__["_layers_of_stack"] = layers
 
     @property
     def state_size(self):
@@ -86,6 +85,8 @@ class KerasCell(RNNCell):
     def call(self, inputs, state, training=None):
         """Runs the Keras cell on `[h, c]` or `[h]`."""
         training = bool(training)
+        if not self._in_run and self._layers_of_stack is None:
+            self._forget_masks()
         if self._layers_of_stack is not None:
             output, states = inputs, []
             for layer, layer_state in zip(self._layers_of_stack, state):
@@ -99,12 +100,12 @@ class KerasCell(RNNCell):
         return output, new_state[0] if isinstance(new_state, (list, tuple)) else new_state
 
     @contextlib.contextmanager
-    def run_scope(self, batch_size, inputs_shape):
+    def run_scope(self, batch_size, inputs_shape, training=None):
         """Draws Keras's dropout masks before the loop, which could not keep what it draws."""
         if self._layers_of_stack is not None:
             with contextlib.ExitStack() as stack:
                 for layer in self._layers_of_stack:
-                    stack.enter_context(layer.run_scope(batch_size, inputs_shape))
+                    stack.enter_context(layer.run_scope(batch_size, inputs_shape, training))
                     inputs_shape = (inputs_shape[0], layer.output_size)
                 yield
             return
@@ -112,11 +113,16 @@ class KerasCell(RNNCell):
         inputs = tf.zeros([batch_size, inputs_shape[-1]], self.compute_dtype)
         cell.get_dropout_mask(inputs)
         cell.get_recurrent_dropout_mask(tf.zeros([batch_size, cell.units], self.compute_dtype))
+        self._in_run = True
         try:
             yield
         finally:
-            cell.reset_dropout_mask()
-            cell.reset_recurrent_dropout_mask()
+            self._in_run = False
+            self._forget_masks()
+
+    def _forget_masks(self):
+        self.cell.reset_dropout_mask()
+        self.cell.reset_recurrent_dropout_mask()
 
     def tf1_named_variables(self):
         """Returns the Keras cell's variables under its own names; TF1 has none for them."""

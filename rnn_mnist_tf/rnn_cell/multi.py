@@ -97,16 +97,31 @@ class MultiRNNCell(RNNCell):
         """Builds each cell for the output of the one before."""
         for cell in self.cells:
             build_inner(cell, inputs_shape)
-            inputs_shape = (inputs_shape[0], *nest.size_to_shape(cell.output_size))
+            inputs_shape = _output_shape(cell)
 
     @contextlib.contextmanager
-    def run_scope(self, batch_size, inputs_shape):
+    def run_scope(self, batch_size, inputs_shape, training=None):
         """Surrounds one run: each cell's own, with the shape of its own inputs."""
         with contextlib.ExitStack() as stack:
             for cell in self.cells:
-                stack.enter_context(run_scope_of(cell, batch_size, inputs_shape))
-                inputs_shape = (inputs_shape[0], *nest.size_to_shape(cell.output_size))
+                stack.enter_context(run_scope_of(cell, batch_size, inputs_shape, training))
+                inputs_shape = _output_shape(cell)
             yield
+
+    def check_step(self, inputs, state, name="state"):
+        """Raises `ValueError` for what one of the cells cannot take."""
+        if not self.state_is_tuple:
+            return
+        batch, dtype = (getattr(tf.nest.flatten(inputs)[0], part) for part in ("shape", "dtype"))
+        for index, (cell, cell_state) in enumerate(zip(self.cells, state)):
+            if isinstance(cell, RNNCell):
+                cell.check_step(inputs, cell_state, f"{name}[{index}]")
+            inputs = tf.nest.map_structure(
+                lambda size: tf.TensorSpec(
+                    [batch[0] if batch.rank else None, *nest.size_to_shape(size)], dtype
+                ),
+                cell.output_size,
+            )
 
     def call(self, inputs, state, training=None):
         """Runs the cells in turn."""
@@ -144,3 +159,8 @@ class MultiRNNCell(RNNCell):
             for cell in config["cells"]
         ]
         return cls(**{**config, "cells": cells})
+
+
+def _output_shape(cell):
+    """The shape of a cell's output, nested like it, of any batch."""
+    return tf.nest.map_structure(lambda size: (None, *nest.size_to_shape(size)), cell.output_size)

@@ -19,7 +19,7 @@ def size_to_shape(size):
         return size.as_list()
     if isinstance(size, int) and not isinstance(size, bool):
         return [size]
-    if hasattr(size, "__index__"):
+    if hasattr(size, "__index__") and not isinstance(size, bool):
         return [int(size)]
     raise TypeError(f"Received size={size!r}, expected an int or a tf.TensorShape.")
 

@@ -61,6 +61,11 @@ class CellWrapper(RNNCell):
         """Returns the inner cell's."""
         return self.cell.zero_state(batch_size, dtype)
 
+    def check_step(self, inputs, state, name="state"):
+        """Raises `ValueError` for what the inner cell cannot take."""
+        if isinstance(self.cell, RNNCell):
+            self.cell.check_step(inputs, state, name)
+
     def build(self, inputs_shape):
         """Builds the inner cell."""
         build_inner(self.cell, inputs_shape)
@@ -108,8 +113,9 @@ def variational_dropout(value, keep_prob, noise):
     >>> variational_dropout(tf.ones([1, 2]), 0.5, tf.constant([[0.2, 0.7]])).numpy().tolist()
     [[0.0, 2.0]]
     """
+    noise = tf.convert_to_tensor(noise)
+    kept = tf.floor(tf.cast(keep_prob, noise.dtype) + noise) > 0  # in the noise's precision
     keep_prob = tf.cast(keep_prob, value.dtype)
-    kept = tf.floor(keep_prob + tf.cast(noise, value.dtype)) > 0
     return tf.where(kept, tf.math.divide_no_nan(value, keep_prob), tf.zeros_like(value))
 
 
@@ -206,6 +212,7 @@ class DropoutWrapper(CellWrapper):
         self.seed = seed
         self.dropout_state_filter_visitor = dropout_state_filter_visitor
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self._seed_state = self.seed_generator.state.value  # for SavedModels, which look for it
         self._masks = None
         if self.variational_recurrent:
             self._check_variational(dtype)
@@ -225,6 +232,8 @@ class DropoutWrapper(CellWrapper):
 
     def call(self, inputs, state, training=None):
         """Runs the inner cell between the drops."""
+        if training is None and self._is_inside_a_layer():
+            training = False
         if training is False:
             return call_cell(self.cell, inputs, state, training)
         if _should_drop(self.input_keep_prob):
@@ -237,6 +246,10 @@ class DropoutWrapper(CellWrapper):
         if _should_drop(self.output_keep_prob):
             output = self._drop(output, "output", self.output_keep_prob)
         return output, new_state
+
+    def _is_inside_a_layer(self):
+        """Whether Keras called some layer that is no cell, whose rule is that None means False."""
+        return not isinstance(self._get_call_context().entry_layer, RNNCell)
 
     def _drop(self, values, salt, keep_prob, chosen=None):
         """Drops the leaves of `values`, or the parts that `chosen` says."""
@@ -286,13 +299,13 @@ class DropoutWrapper(CellWrapper):
         }
 
     @contextlib.contextmanager
-    def run_scope(self, batch_size, inputs_shape):
+    def run_scope(self, batch_size, inputs_shape, training=None):
         """Draws the variational masks of one run, before the loop and for all of it."""
         kept = self._masks
-        if self.variational_recurrent:
+        if self.variational_recurrent and training is not False:
             self._masks = self._draw_masks()
         try:
-            with super().run_scope(batch_size, inputs_shape):
+            with super().run_scope(batch_size, inputs_shape, training):
                 yield
         finally:
             self._masks = kept

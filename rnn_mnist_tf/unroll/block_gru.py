@@ -56,7 +56,7 @@ def _gru_forward(inputs, h, *weights):
 def _gru_backward(saved, output_gradients, inputs, h, *weights):
     r, u, c, hs = saved
     named = _gru_weights(*weights)
-    before = tf.concat([h[None], hs[:-1]], 0)
+    before = tf.concat([h[None], hs], 0)[:-1]
 
     def step(carry, step_inputs):
         x, h_before, r, u, c, gradient = step_inputs
@@ -138,7 +138,7 @@ def _basic_backward(saved, output_gradients, inputs, h, kernel, bias):
     )
     flat = tf.reshape(d_sum, [-1, h.shape[-1]])
     d_x = tf.reshape(tf.matmul(flat, kernel[:depth], transpose_b=True), tf.shape(inputs))
-    before = tf.concat([h[None], hs[:-1]], 0)
+    before = tf.concat([h[None], hs], 0)[:-1]
     return (d_x, d_h, *weight_gradients([inputs, before], d_sum))
 
 

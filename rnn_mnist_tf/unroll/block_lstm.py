@@ -83,8 +83,8 @@ def _backward(every_c, saved, output_gradients, inputs, c, h, kernel, bias, *pee
     c_gradient, hs_gradient = output_gradients
     depth, units = inputs.shape[-1], h.shape[-1]
     recurrent = kernel[depth:]
-    c_before = tf.concat([c[None], saved.cs[:-1]], 0)
-    h_before = tf.concat([h[None], saved.h[:-1]], 0)
+    c_before = tf.concat([c[None], saved.cs], 0)[:-1]
+    h_before = tf.concat([h[None], saved.h], 0)[:-1]
     # The operation looks at the shapes of these and at nothing else.
     unused = {"x": tf.zeros([tf.shape(h)[0], depth], h.dtype), "h_prev": h, "w": kernel, "b": bias}
     seeing = _peephole_arguments(bias, peepholes)

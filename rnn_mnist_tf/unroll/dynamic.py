@@ -85,6 +85,8 @@ def dynamic_rnn(
     dtype = prepare_cell(cell, tf.nest.flatten(sequence.inputs)[0].dtype, dtype, scope)
     build_inner(cell, sequence.step_shape)
     state = starting_state(cell, sequence, initial_state, dtype)
+    if isinstance(cell, RNNCell):
+        cell.check_step(sequence.step_spec, state, "initial_state")
     kernel = None if implementation == "loop" else find_kernel(cell)
     if kernel is None and implementation == "fused":
         raise ValueError(
@@ -94,7 +96,7 @@ def dynamic_rnn(
     if kernel is not None:
         outputs, state = kernel(cell, sequence, state, lengths)
     else:
-        with run_scope_of(cell, sequence.batch_size, sequence.step_shape):
+        with run_scope_of(cell, sequence.batch_size, sequence.step_shape, training):
             outputs, state = run_loop(
                 lambda x, s: call_cell(cell, x, s, training),
                 sequence,
@@ -219,6 +221,7 @@ def reverse_time(sequences, sequence_length=None, time_major=False):
         sequence = tf.convert_to_tensor(sequence)
         if sequence_length is None:
             return tf.reverse(sequence, [time_axis])
-        return tf.reverse_sequence(sequence, sequence_length, time_axis, batch_axis)
+        lengths = tf.cast(sequence_length, tf.int32)
+        return tf.reverse_sequence(sequence, lengths, time_axis, batch_axis)
 
     return tf.nest.map_structure(reverse, sequences)

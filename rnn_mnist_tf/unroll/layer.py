@@ -48,9 +48,16 @@ class DynamicRNN(keras.layers.Layer):
     def build(self, inputs_shape):
         """Builds the cell for one step of the inputs."""
         if isinstance(self.cell, RNNCell):
-            self.cell.adopt_dtype(self.compute_dtype)
-        batch = inputs_shape[1] if self.time_major else inputs_shape[0]
-        build_inner(self.cell, (batch, *inputs_shape[2:]))
+            self.cell.adopt_dtype(self.dtype_policy)
+        build_inner(self.cell, self._step_shape(inputs_shape))
+
+    def _step_shape(self, shape):
+        """The shape of one step's inputs, nested like `shape`."""
+        if isinstance(shape, dict):
+            return {key: self._step_shape(value) for key, value in shape.items()}
+        if any(isinstance(part, (dict, list, tuple)) for part in shape):
+            return tuple(self._step_shape(part) for part in shape)
+        return (shape[1] if self.time_major else shape[0], *shape[2:])
 
     def call(self, inputs, sequence_length=None, initial_state=None, training=None):
         """Runs `dynamic_rnn`."""

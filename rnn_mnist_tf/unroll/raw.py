@@ -84,11 +84,12 @@ def raw_rnn(
             for new, old in zip(
                 tf.nest.flatten([next_inputs, next_state]), tf.nest.flatten([inputs, state])
             ):
-                new.set_shape(old.shape)
+                if not isinstance(old, tf.TensorArray):
+                    new.set_shape(old.shape)
         finished = tf.logical_or(finished, next_finished)
         return time + 1, finished, next_inputs, next_state, targets, next_loop_state
 
-    with run_scope_of(cell, batch, tuple(first.shape.as_list())):
+    with run_scope_of(cell, batch, tuple(first.shape.as_list()), training):
         _, _, _, state, targets, loop_state = tf.while_loop(
             lambda time, finished, *_: tf.logical_not(tf.reduce_all(finished)),
             body,

@@ -26,6 +26,11 @@ class Sequence(typing.NamedTuple):
         """The static shape of one step's inputs, nested like `inputs`, batch first."""
         return tf.nest.map_structure(lambda x: tuple(x.shape[1:].as_list()), self.inputs)
 
+    @property
+    def step_spec(self):
+        """Shape and dtype of one step's inputs, nested like `inputs`."""
+        return tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape[1:], x.dtype), self.inputs)
+
 
 def prepare_inputs(inputs, time_major=False):
     """Returns a `Sequence`.
@@ -164,7 +169,9 @@ def starting_state(cell, sequence, initial_state, dtype):
     """
     if initial_state is not None:
         packed = nest.pack_state_as(cell.state_size, initial_state, "initial_state")
-        return tf.nest.map_structure(_as_state, packed)
+        packed = tf.nest.map_structure(_as_state, packed)
+        _check_dtypes(cell, packed)
+        return packed
     if dtype is None:
         raise ValueError(
             "If there is no initial_state, you must give a dtype. Received initial_state=None, "
@@ -173,6 +180,19 @@ def starting_state(cell, sequence, initial_state, dtype):
     if hasattr(cell, "get_initial_state"):
         return cell.get_initial_state(batch_size=sequence.batch_size, dtype=dtype)
     return cell.zero_state(sequence.batch_size, dtype)
+
+
+def _check_dtypes(cell, state):
+    """Raises `ValueError` for a floating point state of another dtype than the cell's."""
+    if not isinstance(cell, RNNCell):
+        return
+    for path, leaf in zip(nest.paths(cell.state_size, "initial_state"), tf.nest.flatten(state)):
+        dtype = tf.as_dtype(leaf.dtype)
+        if dtype.is_floating and dtype.name != cell.compute_dtype:
+            raise ValueError(
+                f"Received {path} of dtype {dtype.name}, expected {cell.compute_dtype}, the dtype "
+                f"of {cell.name}. Cast it first."
+            )
 
 
 def _as_state(value):

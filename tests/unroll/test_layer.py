@@ -1,0 +1,221 @@
+"""`DynamicRNN`, the loop as a Keras layer."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rnn_mnist_tf import DynamicRNN, dynamic_rnn
+from rnn_mnist_tf.rnn_cell import (
+    AttentionCellWrapper,
+    BasicLSTMCell,
+    GRUCell,
+    LSTMCell,
+    LSTMStateTuple,
+    MultiRNNCell,
+)
+from tests.unroll.fakes import Nested, Replicator
+
+DEPTH = 3
+INPUTS = np.random.default_rng(0).standard_normal((2, 5, DEPTH)).astype(np.float32)
+LENGTHS = tf.constant([2, 5])
+
+
+def make_stack():
+    """Returns a stack with a state of three leaves."""
+    return MultiRNNCell([BasicLSTMCell(4), GRUCell(2)])
+
+
+def leaves(*sizes):
+    """Returns a state's leaves, each with other numbers."""
+    return [tf.fill([2, size], 0.1 * (place + 1)) for place, size in enumerate(sizes)]
+
+
+def assert_equal_leaves(received, expected):
+    """Asserts the same structure and numbers."""
+    tf.nest.assert_same_structure(received, expected)
+    for ours, theirs in zip(tf.nest.flatten(received), tf.nest.flatten(expected)):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("lengths", [None, LENGTHS])
+def test_is_dynamic_rnn(lengths):
+    """The layer gives what `dynamic_rnn` gives."""
+    stack = make_stack()
+    received = DynamicRNN(stack)(INPUTS, sequence_length=lengths)
+    assert_equal_leaves(received, dynamic_rnn(stack, INPUTS, lengths, dtype=tf.float32))
+
+
+def test_without_state():
+    """With `return_state=False` the outputs come alone."""
+    stack = make_stack()
+    outputs, _ = DynamicRNN(stack)(INPUTS)
+    np.testing.assert_array_equal(DynamicRNN(stack, return_state=False)(INPUTS), outputs)
+
+
+def test_time_major():
+    """With `time_major` inputs and outputs have time first."""
+    stack = make_stack()
+    outputs, state = DynamicRNN(stack)(INPUTS, sequence_length=LENGTHS)
+    layer = DynamicRNN(stack, time_major=True)
+    swapped, swapped_state = layer(INPUTS.swapaxes(0, 1), sequence_length=LENGTHS)
+    np.testing.assert_array_equal(np.swapaxes(swapped, 0, 1), outputs)
+    assert_equal_leaves(swapped_state, state)
+
+
+def test_implementation():
+    """The implementation is passed on."""
+    with pytest.raises(ValueError, match="no whole-sequence kernel"):
+        DynamicRNN(LSTMCell(4, num_proj=2), implementation="fused")(INPUTS)
+
+
+C, H, S = leaves(4, 4, 2)
+STATES = {
+    "as_it_is": (LSTMStateTuple(C, H), S),
+    "lists": [[C, H], S],
+    "tuples": ((C, H), S),
+    "flat_list": [C, H, S],
+    "flat_tuple": (C, H, S),
+    "list_of_one": [[C, H], [S]],
+    "other_nesting": [C, [H, S]],
+    "dict": {"a": C, "b": H, "c": S},
+}
+
+
+@pytest.mark.parametrize("form", STATES)
+def test_initial_state_of_any_form(form):
+    """Any structure with the right leaves is repacked as the cell's state."""
+    stack = make_stack()
+    expected = dynamic_rnn(stack, INPUTS, initial_state=STATES["as_it_is"])
+    assert_equal_leaves(DynamicRNN(stack)(INPUTS, initial_state=STATES[form]), expected)
+
+
+def test_initial_state_of_one_leaf():
+    """A bare state may come in a list."""
+    cell = GRUCell(4)
+    expected = dynamic_rnn(cell, INPUTS, initial_state=C)
+    for state in (C, [C], (C,), [[C]]):
+        assert_equal_leaves(DynamicRNN(cell)(INPUTS, initial_state=state), expected)
+
+
+@pytest.mark.parametrize("state", [[C, H], C, [C, H, S, S], [[C, H], [S, S]]])
+def test_wrong_number_of_leaves(state):
+    """Other leaves than the cell's are refused."""
+    with pytest.raises(ValueError, match=r"Received initial_state .*expected the leaves of state"):
+        DynamicRNN(make_stack())(INPUTS, initial_state=state)
+
+
+def test_leaves_in_another_order():
+    """Leaves of the wrong width are refused."""
+    with pytest.raises(ValueError, match=r"of shape \(2, 2\), expected \(2, 4\)"):
+        DynamicRNN(make_stack())(INPUTS, initial_state=[S, C, H])
+
+
+@pytest.mark.parametrize("cell", [None, 3, GRUCell], ids=["none", "number", "class"])
+def test_not_a_cell(cell):
+    """What is not a cell is refused where the layer is made."""
+    with pytest.raises(TypeError, match="which is not an RNNCell"):
+        DynamicRNN(cell)
+
+
+def test_functional_model():
+    """Lengths and initial states may be symbolic; shapes are known; numbers are the loop's."""
+    stack = make_stack()
+    inputs = keras.Input((None, DEPTH))
+    lengths = keras.Input((), dtype="int32")
+    start = [keras.Input((size,)) for size in (4, 4, 2)]
+    outputs, state = DynamicRNN(stack)(inputs, sequence_length=lengths, initial_state=start)
+    assert outputs.shape == (None, None, 2)
+    assert type(state[0]) is LSTMStateTuple
+    assert [leaf.shape for leaf in tf.nest.flatten(state)] == [(None, 4), (None, 4), (None, 2)]
+    model = keras.Model([inputs, lengths, *start], [outputs, *tf.nest.flatten(state)])
+    received = model([tf.constant(INPUTS), LENGTHS, C, H, S])
+    expected = dynamic_rnn(stack, INPUTS, LENGTHS, STATES["as_it_is"])
+    assert_equal_leaves(tuple(received), tuple(tf.nest.flatten(expected)))
+
+
+def test_saved_functional_model(tmp_path):
+    """A model with symbolic initial states answers the same after loading."""
+    inputs, start = keras.Input((None, DEPTH)), [keras.Input((4,)), keras.Input((4,))]
+    layer = DynamicRNN(BasicLSTMCell(4), time_major=False, implementation="loop")
+    outputs, state = layer(inputs, initial_state=start)
+    model = keras.Model([inputs, *start], [outputs, state.c])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    arguments = [tf.constant(INPUTS), C, H]
+    loaded = keras.models.load_model(path)
+    for ours, theirs in zip(loaded(arguments), model(arguments)):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("options", [{}, {"time_major": True}, {"return_state": False}])
+def test_configuration(options):
+    """The configuration makes an equal layer."""
+    layer = DynamicRNN(make_stack(), implementation="loop", name="reader", **options)
+    again = DynamicRNN.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert (again.name, again.implementation) == ("reader", "loop")
+    assert again.time_major == options.get("time_major", False)
+    assert again.return_state == options.get("return_state", True)
+
+
+def test_variables():
+    """The cell's variables are the layer's, before the first call if it is built."""
+    stack = make_stack()
+    layer = DynamicRNN(stack)
+    layer.build((None, None, DEPTH))
+    shapes = [tuple(variable.shape) for variable in layer.trainable_variables]
+    assert shapes == [(7, 16), (16,), (6, 4), (4,), (6, 2), (2,)]
+    assert {id(v) for v in layer.trainable_variables} == {
+        id(v) for v in stack.tf1_variables().values()
+    }
+
+
+def test_dtype():
+    """A cell made without dtype takes the layer's; the outputs have it too."""
+    cell = GRUCell(4)
+    outputs, state = DynamicRNN(cell, dtype="float64")(INPUTS)
+    assert outputs.dtype == state.dtype == tf.float64
+    assert {variable.dtype for variable in cell.trainable_variables} == {"float64"}
+
+
+@pytest.mark.parametrize(
+    "make_cell",
+    [make_stack, lambda: AttentionCellWrapper(GRUCell(4), 2)],
+    ids=["stack", "attention"],
+)
+def test_training(make_cell):
+    """A model with the layer can be fitted: the loss falls and every variable moves."""
+    inputs = keras.Input((5, DEPTH))
+    layer = DynamicRNN(make_cell(), return_state=False)
+    outputs = layer(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1)(outputs))
+    model.compile(keras.optimizers.SGD(0.01), "mse")
+    before = [variable.numpy() for variable in layer.trainable_variables]
+    targets = INPUTS[:, :, :1]
+    history = model.fit(INPUTS, targets, epochs=5, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    for old, variable in zip(before, layer.trainable_variables):
+        assert not np.array_equal(old, variable.numpy()), variable.path
+
+
+def test_keras_cell():
+    """Keras's cells are taken, with TF1's structures."""
+    outputs, state = DynamicRNN(keras.layers.LSTMCell(4))(INPUTS)
+    assert type(state) is LSTMStateTuple
+    np.testing.assert_array_equal(outputs[:, -1], state.h)
+
+
+def test_nested_inputs():
+    """Nested inputs are taken as by `dynamic_rnn`."""
+    inputs = {"left": tf.ones([2, 3, 2]), "right": (tf.ones([2, 3, 3]), tf.ones([2, 3, 2, 2]))}
+    received = DynamicRNN(Nested())(inputs)
+    assert_equal_leaves(received, dynamic_rnn(Nested(), inputs, dtype=tf.float32))
+
+
+def test_errors_of_the_loop_pass():
+    """Inputs that the loop refuses are refused here."""
+    with pytest.raises(ValueError, match="expected at least 3"):
+        DynamicRNN(Replicator(2))(tf.ones([2, 3]))
+    with pytest.raises(ValueError, match="sequence_length must be a vector"):
+        DynamicRNN(Replicator(3))(INPUTS, sequence_length=[[1, 2]])
