@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_wrapper_impl
 
-from rnn_mnist_tf.rnn_cell import wrappers
+import rnn_mnist_tf.rnn_cell.dropout as dropout_module
 from tests import tf1_script_after, tf1_script_before
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:UserWarning")  # of the oracle
@@ -34,7 +34,7 @@ def same_masks(monkeypatch):
         dropout_v2=lambda value, rate, seed: drop(value, 1.0 - rate, seed)
     )
     monkeypatch.setattr(rnn_cell_wrapper_impl, "nn_ops", operations)
-    monkeypatch.setattr(wrappers, "dropout", drop)
+    monkeypatch.setattr(dropout_module, "dropout", drop)
 
 
 def draw_checkpoint():

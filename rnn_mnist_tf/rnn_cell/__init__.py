@@ -3,10 +3,11 @@
 from rnn_mnist_tf.rnn_cell.attention import AttentionCellWrapper
 from rnn_mnist_tf.rnn_cell.base import LSTMStateTuple, RNNCell
 from rnn_mnist_tf.rnn_cell.basic import BasicRNNCell, GRUCell
+from rnn_mnist_tf.rnn_cell.dropout import DropoutWrapper
 from rnn_mnist_tf.rnn_cell.grid import GridLSTMCell
 from rnn_mnist_tf.rnn_cell.lstm import BasicLSTMCell, LSTMCell
 from rnn_mnist_tf.rnn_cell.multi import MultiRNNCell
-from rnn_mnist_tf.rnn_cell.wrappers import DropoutWrapper, ResidualWrapper
+from rnn_mnist_tf.rnn_cell.wrappers import ResidualWrapper
 
 __all__ = [
     "AttentionCellWrapper",

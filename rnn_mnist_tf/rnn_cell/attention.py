@@ -3,15 +3,8 @@
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import (
-    PACKAGE,
-    LayerRNNCell,
-    assert_like_rnncell,
-    build_inner,
-    call_cell,
-    check_units,
-    refuse_reuse,
-)
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell, build_inner, call_cell
+from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell, check_units, refuse_reuse
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
 

@@ -3,13 +3,8 @@
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import (
-    PACKAGE,
-    LayerRNNCell,
-    check_units,
-    get_activation,
-    refuse_reuse,
-)
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
+from rnn_mnist_tf.rnn_cell.checks import check_units, get_activation, refuse_reuse
 
 
 def basic_rnn_step(inputs, state, kernel, bias, activation=tf.tanh):

@@ -6,12 +6,8 @@ import functools
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import (
-    PACKAGE,
-    LayerRNNCell,
-    check_units,
-    refuse_reuse,
-)
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
+from rnn_mnist_tf.rnn_cell.checks import check_units, refuse_reuse
 
 
 @functools.cache

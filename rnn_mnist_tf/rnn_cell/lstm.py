@@ -5,14 +5,8 @@ import warnings
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import (
-    PACKAGE,
-    LayerRNNCell,
-    LSTMStateTuple,
-    check_units,
-    get_activation,
-    refuse_reuse,
-)
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell, LSTMStateTuple
+from rnn_mnist_tf.rnn_cell.checks import check_units, get_activation, refuse_reuse
 
 
 def lstm_step(

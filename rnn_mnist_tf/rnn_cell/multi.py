@@ -7,14 +7,8 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import (
-    PACKAGE,
-    RNNCell,
-    assert_like_rnncell,
-    build_inner,
-    call_cell,
-    run_scope_of,
-)
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, build_inner, call_cell, run_scope_of
+from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
 

@@ -2,13 +2,8 @@
 
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import (
-    RNNCell,
-    assert_like_rnncell,
-    build_inner,
-    call_cell,
-    run_scope_of,
-)
+from rnn_mnist_tf.rnn_cell.base import RNNCell, build_inner, call_cell, run_scope_of
+from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 from rnn_mnist_tf.unroll.fused import find_kernel
 from rnn_mnist_tf.unroll.loop import run_loop

@@ -16,12 +16,8 @@ from rnn_mnist_tf.rnn_cell import (
     ResidualWrapper,
     RNNCell,
 )
-from rnn_mnist_tf.rnn_cell.base import (
-    assert_like_rnncell,
-    check_floating,
-    get_activation,
-    snake_case,
-)
+from rnn_mnist_tf.rnn_cell.base import snake_case
+from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell, check_floating, get_activation
 
 
 class NestedCell(RNNCell):

@@ -14,7 +14,7 @@ from rnn_mnist_tf.rnn_cell import (
     ResidualWrapper,
     RNNCell,
 )
-from rnn_mnist_tf.rnn_cell.wrappers import dropout, variational_dropout
+from rnn_mnist_tf.rnn_cell.dropout import dropout, variational_dropout
 
 UNITS = 40
 

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import GRUCell, LSTMStateTuple, MultiRNNCell
-from rnn_mnist_tf.rnn_cell.base import assert_like_rnncell
+from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell, as_rnn_cell
 
 layers = keras.layers

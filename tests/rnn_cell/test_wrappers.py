@@ -17,7 +17,7 @@ from rnn_mnist_tf.rnn_cell import (
     ResidualWrapper,
     RNNCell,
 )
-from rnn_mnist_tf.rnn_cell.wrappers import default_state_filter
+from rnn_mnist_tf.rnn_cell.dropout import default_state_filter
 from tests import reference
 from tests.rnn_cell.stepping import (
     assert_close,

@@ -181,10 +181,10 @@ def test_bidirectional_lengths_past_the_end(in_graph):
         call(tf.constant(random(2, 5, 2)))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64])
+@pytest.mark.parametrize("dtype", [tf.uint8, tf.int16, tf.int32, tf.int64])
 def test_bidirectional_lengths_of_any_integer_type(dtype):
     """Lengths may be any whole numbers, both ways."""
-    inputs, lengths = random(2, 5, 2), np.array([2, 4], dtype)
+    inputs, lengths = random(2, 5, 2), tf.constant([2, 4], dtype)
     assert_equal_leaves(bidirectional(inputs, lengths), bidirectional(inputs, [2, 4]))
 
 

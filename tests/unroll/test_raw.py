@@ -53,6 +53,25 @@ def test_rows_finish_one_by_one(in_graph):
 
 
 @MODES
+def test_finished_rows_stay_finished(in_graph):
+    """A row that was finished once is finished, whatever `loop_fn` says afterwards."""
+
+    def loop_fn(time, output, state, loop_state):
+        del loop_state
+        state = tf.zeros([2, 2]) if output is None else state
+        finished = tf.stack([tf.equal(time, 1), time >= 3])
+        return finished, tf.fill([2, 2], tf.cast(time + 1, tf.float32)), state, output, None
+
+    def call():
+        emitted, state, _ = raw_rnn(Replicator(2), loop_fn)
+        return emitted.stack(), state
+
+    emitted, state = mode(call, in_graph)()
+    np.testing.assert_array_equal(emitted[..., 0], [[1, 1], [0, 2], [0, 3]])
+    np.testing.assert_array_equal(state[:, 0], [1, 3])
+
+
+@MODES
 def test_is_dynamic_rnn(in_graph):
     """A loop that only reads is `dynamic_rnn` with lengths."""
     cell = BasicLSTMCell(3)

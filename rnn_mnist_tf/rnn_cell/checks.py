@@ -1,0 +1,97 @@
+"""Arguments of cells, checked."""
+
+import keras
+import tensorflow as tf
+
+
+def assert_like_rnncell(cell, name="cell"):
+    """Raises `TypeError` unless `cell` has what the loops need.
+
+    That is `output_size`, `state_size`, one of `zero_state` and `get_initial_state`, and a call.
+
+    Source: `tensorflow/python/ops/rnn_cell_impl.py`, `assert_like_rnncell`.
+
+    >>> assert_like_rnncell(3)
+    Traceback (most recent call last):
+    TypeError: Received cell=3 (int), which is not an RNNCell: it has no output_size, state_size, \
+zero_state or get_initial_state, call. Pass a cell of rnn_mnist_tf.rnn_cell.
+    """
+    missing = [field for field in ("output_size", "state_size") if not _has(cell, field)]
+    if not (_has(cell, "zero_state") or _has(cell, "get_initial_state")):
+        missing.append("zero_state or get_initial_state")
+    if not callable(cell) or isinstance(cell, type):
+        missing.append("call")
+    if missing:
+        raise TypeError(
+            f"Received {name}={cell!r} ({type(cell).__name__}), which is not an RNNCell: it has "
+            f"no {', '.join(missing)}. Pass a cell of rnn_mnist_tf.rnn_cell."
+        )
+
+
+def _has(cell, field):
+    try:
+        getattr(cell, field)
+    except (AttributeError, NotImplementedError):
+        return False
+    return True
+
+
+def check_floating(tensor, name):
+    """Raises `ValueError` if a tensor is neither floating point nor complex.
+
+    >>> check_floating(tf.constant([[1]]), "inputs")
+    Traceback (most recent call last):
+    ValueError: RNN cell only supports floating point inputs. Received inputs of dtype int32, \
+expected a float dtype; cast it first.
+    """
+    dtype = tf.as_dtype(tensor.dtype)
+    if not (dtype.is_floating or dtype.is_complex):
+        raise ValueError(
+            "RNN cell only supports floating point inputs. "
+            f"Received {name} of dtype {dtype.name}, expected a float dtype; cast it first."
+        )
+
+
+def refuse_reuse(reuse):
+    """Raises `ValueError` for a true `reuse`: here an object is its variables.
+
+    >>> refuse_reuse(None)
+    """
+    if reuse:
+        raise ValueError(
+            f"Received reuse={reuse!r}, expected None or False. TF1 shared variables by name; "
+            "here a cell owns its variables: call the same cell object again to share them."
+        )
+
+
+def check_units(value, name="num_units"):
+    """Returns a size as an int. Raises `ValueError` unless it is a positive whole number.
+
+    >>> check_units(128)
+    128
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
+        raise ValueError(f"Received {name}={value!r}, expected a positive integer.")
+    return int(value)
+
+
+# TensorFlow's own functions have no Keras configuration; Keras's twins compute the same.
+_KERAS_ACTIVATIONS = {
+    tf.math.tanh: "tanh",
+    tf.math.sigmoid: "sigmoid",
+    tf.nn.relu: "relu",
+    tf.identity: "linear",
+}
+
+
+def get_activation(activation):
+    """Returns an activation from a callable, a Keras name or nothing, which means tanh.
+
+    >>> get_activation(None) is keras.activations.tanh, get_activation("relu").__name__
+    (True, 'relu')
+    """
+    if not activation:
+        return keras.activations.tanh
+    if callable(activation):
+        activation = _KERAS_ACTIVATIONS.get(activation, activation)
+    return keras.activations.get(activation)
