@@ -3,8 +3,19 @@
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell, build_inner, call_cell
-from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell, check_units, refuse_reuse
+from rnn_mnist_tf.rnn_cell.base import (
+    PACKAGE,
+    LayerRNNCell,
+    build_inner,
+    call_cell,
+    named_variables_of,
+)
+from rnn_mnist_tf.rnn_cell.checks import (
+    assert_like_rnncell,
+    check_units,
+    get_initializer,
+    refuse_reuse,
+)
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
 
@@ -105,7 +116,7 @@ class AttentionCellWrapper(LayerRNNCell):
         self.attn_vec_size = check_units(attn_vec_size or self.attn_size, "attn_vec_size")
         self.input_size = input_size
         self.state_is_tuple = bool(state_is_tuple)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer or "glorot_uniform")
+        self.kernel_initializer = get_initializer(kernel_initializer, "glorot_uniform")
 
     @property
     def wrapped_cells(self):
@@ -182,7 +193,7 @@ class AttentionCellWrapper(LayerRNNCell):
 
     def tf1_named_variables(self):
         """See `RNNCell.tf1_named_variables`."""
-        inner = self.cell.tf1_named_variables()
+        inner = named_variables_of(self.cell)
         named = [
             ("kernel", self.kernel),
             ("bias", self.bias),

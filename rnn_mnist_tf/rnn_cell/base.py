@@ -68,6 +68,9 @@ class RNNCell(keras.layers.Layer):
         ValueError: integer inputs or states; inputs that are not a matrix; a state of another
             structure, rank, size or batch. Messages name the leaf's path.
 
+    A cell works inside `keras.layers.RNN` too, as far as that carries its structures: one output of
+    one size, a state that is a tensor or a nest of tuples, and no nest with `stateful=True`.
+
     Source: `tf.nn.rnn_cell.RNNCell` of TensorFlow 1.
 
     >>> from rnn_mnist_tf.rnn_cell import GRUCell
@@ -241,9 +244,10 @@ class RNNCell(keras.layers.Layer):
     def tf1_named_variables(self):
         """Returns `[(name, variable)]` with TF1's names below the scope of the loop.
 
-        Plain cells name their own; see `tf1_variables` for the whole names.
+        This package's cells have TF1's own; a cell of a user's has those it gave its variables.
+        See `tf1_variables` for the whole names.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define tf1_named_variables.")
+        return [(f"{self.tf1_scope}/{variable.name}", variable) for variable in self.weights]
 
     def tf1_variables(self, scope=None):
         """Returns the cell's variables under the names that a TF1 checkpoint has for them.
@@ -343,6 +347,15 @@ def call_cell(cell, inputs, state, training=None):
     if training is not None and getattr(cell, "_call_has_training_arg", False):
         return cell(inputs, state, training=training)
     return cell(inputs, state)
+
+
+def named_variables_of(cell):
+    """Returns a cell's `tf1_named_variables`, or none for an object that has no such method.
+
+    >>> named_variables_of(object())
+    []
+    """
+    return cell.tf1_named_variables() if isinstance(cell, RNNCell) else []
 
 
 def run_scope_of(cell, batch_size, inputs_shape, training=None):

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
-from rnn_mnist_tf.rnn_cell.checks import check_units, get_activation, refuse_reuse
+from rnn_mnist_tf.rnn_cell.checks import check_units, get_activation, get_initializer, refuse_reuse
 
 
 def basic_rnn_step(inputs, state, kernel, bias, activation=tf.tanh):
@@ -99,8 +99,8 @@ class BasicRNNCell(LayerRNNCell):
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.num_units = check_units(num_units)
         self.activation = get_activation(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer or "glorot_uniform")
-        self.bias_initializer = keras.initializers.get(bias_initializer or "zeros")
+        self.kernel_initializer = get_initializer(kernel_initializer, "glorot_uniform")
+        self.bias_initializer = get_initializer(bias_initializer, "zeros")
 
     @property
     def state_size(self):
@@ -189,8 +189,8 @@ class GRUCell(LayerRNNCell):
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.num_units = check_units(num_units)
         self.activation = get_activation(activation)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer or "glorot_uniform")
-        self.bias_initializer = bias_initializer and keras.initializers.get(bias_initializer)
+        self.kernel_initializer = get_initializer(kernel_initializer, "glorot_uniform")
+        self.bias_initializer = bias_initializer and get_initializer(bias_initializer, None)
 
     @property
     def state_size(self):

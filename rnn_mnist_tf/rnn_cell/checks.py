@@ -75,6 +75,28 @@ def check_units(value, name="num_units"):
     return int(value)
 
 
+def get_initializer(initializer, default):
+    """Returns a Keras initialiser from a Keras name or object, or TensorFlow 1's own.
+
+    TensorFlow 1's initialisers work as they are, but could not be saved: Keras's twins can.
+
+    Args:
+        initializer: a name, an initialiser, a function of shape and dtype, or None.
+        default: taken in place of None.
+
+    >>> get_initializer(tf.compat.v1.random_uniform_initializer(-0.1, 0.1), "zeros").maxval
+    0.1
+    """
+    initializer = default if initializer is None else initializer
+    kind = type(initializer)
+    if kind.__module__.startswith("tensorflow.") and hasattr(keras.initializers, kind.__name__):
+        config = initializer.get_config()
+        for name in ("dtype", "partition_info", "verify_shape"):
+            config.pop(name, None)
+        return getattr(keras.initializers, kind.__name__)(**config)
+    return keras.initializers.get(initializer)
+
+
 # TensorFlow's own functions have no Keras configuration; Keras's twins compute the same.
 _KERAS_ACTIVATIONS = {
     tf.math.tanh: "tanh",

@@ -83,7 +83,7 @@ class DropoutWrapper(CellWrapper):
 
     Variational (Gal and Ghahramani 2016): with `variational_recurrent=True` one mask of shape
     `[1, size]` serves all rows and all steps. A loop of this package draws it once a run; a step
-    called by hand uses the one drawn when the wrapper was made.
+    called by hand, and Keras's own `keras.layers.RNN`, use the one drawn when the wrapper was made.
 
     Args:
         cell: the inner cell.

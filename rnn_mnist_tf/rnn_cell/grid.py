@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
-from rnn_mnist_tf.rnn_cell.checks import check_units, refuse_reuse
+from rnn_mnist_tf.rnn_cell.checks import check_units, get_initializer, refuse_reuse
 
 
 @functools.cache
@@ -206,10 +206,11 @@ class GridLSTMCell(LayerRNNCell):
             check_units(n, "num_frequency_blocks") for n in num_frequency_blocks
         ]
         self.start_freqindex_list = list(start_freqindex_list or [])
-        self.end_freqindex_list = list(end_freqindex_list or [])
+        # Without starts there is one block and TF1 looks at no ends.
+        self.end_freqindex_list = list(end_freqindex_list or []) if start_freqindex_list else []
         self.couple_input_forget_gates = bool(couple_input_forget_gates)
         self.state_is_tuple = bool(state_is_tuple)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer or "glorot_uniform")
+        self.kernel_initializer = get_initializer(kernel_initializer, "glorot_uniform")
         self._check_blocks()
 
     def _check_blocks(self):

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell, LSTMStateTuple
-from rnn_mnist_tf.rnn_cell.checks import check_units, get_activation, refuse_reuse
+from rnn_mnist_tf.rnn_cell.checks import check_units, get_activation, get_initializer, refuse_reuse
 
 
 def lstm_step(
@@ -143,13 +143,13 @@ class LSTMCell(LayerRNNCell):
         self.num_units = check_units(num_units)
         self.use_peepholes = bool(use_peepholes)
         self.cell_clip = _check_clip(cell_clip, "cell_clip")
-        self.initializer = keras.initializers.get(initializer or "glorot_uniform")
+        self.initializer = get_initializer(initializer, "glorot_uniform")
         self.num_proj = None if num_proj is None else check_units(num_proj, "num_proj")
         self.proj_clip = _check_clip(proj_clip, "proj_clip")
         self.forget_bias = float(forget_bias)
         self.state_is_tuple = bool(state_is_tuple)
         self.activation = get_activation(activation)
-        self.bias_initializer = keras.initializers.get(bias_initializer or "zeros")
+        self.bias_initializer = get_initializer(bias_initializer, "zeros")
 
     @property
     def state_size(self):

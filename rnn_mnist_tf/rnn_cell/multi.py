@@ -7,7 +7,14 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, build_inner, call_cell, run_scope_of
+from rnn_mnist_tf.rnn_cell.base import (
+    PACKAGE,
+    RNNCell,
+    build_inner,
+    call_cell,
+    named_variables_of,
+    run_scope_of,
+)
 from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
@@ -134,13 +141,15 @@ class MultiRNNCell(RNNCell):
         return [
             (f"multi_rnn_cell/cell_{index}/{name}", variable)
             for index, cell in enumerate(self.cells)
-            for name, variable in cell.tf1_named_variables()
+            for name, variable in named_variables_of(cell)
         ]
 
     def get_config(self):
-        """Returns the constructor's arguments."""
+        """Returns the constructor's arguments, and which cells are the same object."""
+        identities = [id(cell) for cell in self.cells]
         return {
             **super().get_config(),
+            "first_use": [identities.index(identity) for identity in identities],
             "cells": [keras.saving.serialize_keras_object(cell) for cell in self.cells],
             "state_is_tuple": self.state_is_tuple,
         }
@@ -152,7 +161,9 @@ class MultiRNNCell(RNNCell):
             keras.saving.deserialize_keras_object(cell, custom_objects=custom_objects)
             for cell in config["cells"]
         ]
-        return cls(**{**config, "cells": cells})
+        config = {**config, "cells": [cells[index] for index in config["first_use"]]}
+        del config["first_use"]
+        return cls(**config)
 
 
 def _output_shape(cell):

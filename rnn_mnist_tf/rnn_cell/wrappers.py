@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, build_inner, call_cell
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, build_inner, call_cell, named_variables_of
 from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
@@ -61,7 +61,7 @@ class CellWrapper(RNNCell):
 
     def tf1_named_variables(self):
         """Returns the inner cell's."""
-        return self.cell.tf1_named_variables()
+        return named_variables_of(self.cell)
 
     def get_config(self):
         """Returns the constructor's arguments."""

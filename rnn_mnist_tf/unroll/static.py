@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.unroll.dynamic import bidirectional_dynamic_rnn, check_cell, dynamic_rnn
 
 
@@ -121,7 +122,7 @@ def stack_steps(inputs):
     """
     if not isinstance(inputs, (list, tuple)):
         raise TypeError(
-            f"inputs must be a sequence. Received inputs={inputs!r}, expected a list of tensors, "
+            f"inputs must be a sequence. Received inputs={nest.describe(inputs)}, expected a list, "
             "one a step; for one tensor [batch, time, ...] use dynamic_rnn."
         )
     if not inputs:
