@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import keras
 import pytest
 import tensorflow as tf
 
@@ -21,6 +22,12 @@ DOORS = {"train": train, "evaluate": evaluate, "predict": predict, "export": exp
 
 tf.get_logger().setLevel("ERROR")  # it warns of many graphs, which one process has in tests alone
 configure_threads()  # what every door does first, and only possible before TensorFlow's first work
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_every_time():
+    """Random weights are the same in every run of a test."""
+    keras.utils.set_random_seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ def test_fit(name):
     symbolic = keras.Input((TIME, DEPTH))
     outputs = keras.layers.Dense(1)(keras_rnn(cell)(symbolic)[0])
     model = keras.Model(symbolic, outputs)
-    model.compile("sgd", "mse")
+    model.compile(keras.optimizers.SGD(10.0), "mse")
     before = [variable.numpy() for variable in cell.trainable_variables]
     assert before
     model.fit(make_inputs(), np.ones((3, TIME, 1), np.float32), verbose=0)
