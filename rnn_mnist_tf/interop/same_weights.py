@@ -18,6 +18,9 @@ class KerasSide(typing.NamedTuple):
         state_differences: pairs of a path in TF1's structure and the largest difference there,
             after `[h, c]` is mapped to `(c, h)`.
         same_parts: which of Keras's state tensors equal its own `outputs[:, -1]`, to the bit.
+
+    >>> KerasSide("[[float32[2, 4]]]", 0.0, (("state", 0.0),), ("layer 1: h",)).same_parts
+    ('layer 1: h',)
     """
 
     structure: str

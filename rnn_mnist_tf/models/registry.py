@@ -50,6 +50,10 @@ def build_model(config, image_shape, num_classes):
 
     Raises:
         ValueError: an unknown model, or options that do not fit.
+
+    >>> from rnn_mnist_tf.training import TrainConfig
+    >>> build_model(TrainConfig(), (28, 28), 10).count_params()
+    133010
     """
     if config.model not in MODELS:
         raise ValueError(f"Received model={config.model!r}, expected one of {tuple(MODELS)}.")

@@ -96,7 +96,11 @@ def step_size(image_shape, scan, patch_size, grayscale):
 
 
 def run_over_time(cell, sequence, name):
-    """Returns the outputs of a cell over `[time, batch, input_size]`, time first."""
+    """Returns the outputs of a cell over `[time, batch, input_size]`, time first.
+
+    >>> run_over_time(keras.layers.GRUCell(4), keras.Input((2, 3), batch_size=5), "rnn").shape
+    (5, 2, 4)
+    """
     # The state is not needed here: without lengths the last output is the whole answer.
     if isinstance(cell, KerasCell.TAKEN):
         layer = keras.layers.RNN(cell, return_sequences=True, return_state=True, name=name)

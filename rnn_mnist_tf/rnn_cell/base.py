@@ -370,7 +370,14 @@ def run_scope_of(cell, batch_size, inputs_shape, training=None):
 
 
 def build_inner(cell, inputs_shape):
-    """Builds a cell that is a Keras layer, once."""
+    """Builds a cell that is a Keras layer, once.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> cell = GRUCell(4)
+    >>> build_inner(cell, (None, 3))
+    >>> cell.built
+    True
+    """
     if isinstance(cell, keras.layers.Layer) and not cell.built:
         cell.build(inputs_shape)
 

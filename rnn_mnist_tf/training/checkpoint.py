@@ -42,7 +42,11 @@ def save_checkpoint(directory, step, arrays, position):
 
 
 def list_checkpoints(directory):
-    """Returns the paths of the checkpoints, the newest first."""
+    """Returns the paths of the checkpoints, the newest first.
+
+    >>> list_checkpoints("nowhere")
+    []
+    """
     directory = pathlib.Path(directory)
     if not directory.is_dir():
         return []
@@ -53,6 +57,9 @@ def load_checkpoint(directory):
     """Returns `(arrays, position)` of the newest checkpoint that can be read, or None.
 
     A damaged one is reported on stderr, and the one before it is taken.
+
+    >>> load_checkpoint("nowhere") is None
+    True
     """
     for path in list_checkpoints(directory):
         try:

@@ -35,13 +35,25 @@ def replacing(path):
 
 
 def write_text(path, text):
-    """Writes a whole text file in place of `path`."""
+    """Writes a whole text file in place of `path`.
+
+    >>> target = pathlib.Path(tempfile.mkdtemp()) / "file.txt"
+    >>> write_text(target, "whole")
+    >>> target.read_text()
+    'whole'
+    """
     with replacing(path) as temporary:
         temporary.write_text(text)
 
 
 def sha256(path):
-    """Returns the sha256 of a file, in hexadecimal."""
+    """Returns the sha256 of a file, in hexadecimal.
+
+    >>> target = pathlib.Path(tempfile.mkdtemp()) / "empty"
+    >>> target.touch()
+    >>> sha256(target)[:16]
+    'e3b0c44298fc1c14'
+    """
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while block := file.read(1 << 20):

@@ -36,6 +36,13 @@ class Trainer:
             calls. It has no part in the numbers.
         parts: into how many parts a replica's batch is split, to run side by side; chosen for the
             machine if None. The gradients are the whole batch's, within rounding.
+
+    >>> from rnn_mnist_tf.training import TrainConfig
+    >>> images, labels = np.zeros([8, 4, 4], np.uint8), np.zeros(8, int)
+    >>> config = TrainConfig(cell="gru", num_units=2, num_layers=1, epochs=1, batch_size=4)
+    >>> trainer = Trainer(config, images, labels, num_classes=2)
+    >>> trainer.fit(), trainer.step
+    (True, 2)
     """
 
     def __init__(
@@ -250,7 +257,11 @@ class Trainer:
 
 
 def seed_generators(model):
-    """Returns the `SeedGenerator`s of a model's layers, in the order of the layers."""
+    """Returns the `SeedGenerator`s of a model's layers, in the order of the layers.
+
+    >>> len(seed_generators(keras.Sequential([keras.layers.Dropout(0.5)])))
+    1
+    """
     found = []
     for layer in model._flatten_layers():
         for generator in getattr(layer, "_seed_generators", []):
@@ -267,6 +278,11 @@ def make_predictor(model, batch_size=_EVALUATION_BATCH):
     Args:
         model: pixels to logits.
         batch_size: images a call of the graph.
+
+    >>> from rnn_mnist_tf.models import build_rnn, make_cell
+    >>> predict = make_predictor(build_rnn((4, 4), 3, make_cell("gru", 2)))
+    >>> predict(np.zeros([5, 4, 4], np.uint8)).shape
+    (5, 3)
     """
     parts = choose_parts(model, batch_size)
 

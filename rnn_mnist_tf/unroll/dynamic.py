@@ -120,7 +120,13 @@ zero_state or get_initial_state, call. Pass a cell of rnn_mnist_tf.rnn_cell.
 
 
 def prepare_cell(cell, inputs_dtype, dtype, scope):
-    """Gives a cell its scope and, if it has none yet, its dtype. Returns the dtype of the run."""
+    """Gives a cell its scope and, if it has none yet, its dtype. Returns the dtype of the run.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> cell = GRUCell(4)
+    >>> prepare_cell(cell, tf.float64, tf.float64, "encoder").name, cell.compute_dtype
+    ('float64', 'float64')
+    """
     if isinstance(cell, RNNCell):
         cell.set_scope(scope)
         if dtype is not None or inputs_dtype.is_floating:

@@ -19,6 +19,9 @@ class Part(typing.NamedTuple):
         difference: the largest difference from it, or None where the shapes differ.
         same_as_last_relevant: whether it equals the output of each row's last step.
         same_as_first: whether it equals `outputs[:, 0]`.
+
+    >>> Part("state.h", (2, 4), True, 0.0, True, False).same
+    True
     """
 
     path: str
@@ -39,6 +42,11 @@ class Comparison(typing.NamedTuple):
         verdict: the answer in words.
         outputs: `[batch, time, size]`.
         state: the final state.
+
+    >>> from rnn_mnist_tf.rnn_cell import MultiRNNCell, GRUCell
+    >>> inputs = tf.random.normal([2, 5, 3], seed=1)
+    >>> compare_last_output(MultiRNNCell([GRUCell(4), GRUCell(4)]), inputs).verdict
+    'the state is not outputs[:, -1], but state[1] is'
     """
 
     structure: str

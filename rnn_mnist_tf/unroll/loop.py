@@ -173,7 +173,12 @@ def new_target(dtype, size, shape, leading):
 
 
 def stack_target(target, size):
-    """Returns the `size` elements of a `tf.TensorArray` made by `new_target`."""
+    """Returns the `size` elements of a `tf.TensorArray` made by `new_target`.
+
+    >>> target = new_target(tf.float32, 1, [1], [1])
+    >>> stack_target(target.write(0, [5.0]), 1).numpy().tolist()
+    [[5.0]]
+    """
     stacked = target.stack()
     return stacked if isinstance(size, int) and size > 0 else stacked[:size]
 

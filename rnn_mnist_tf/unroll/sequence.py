@@ -15,6 +15,9 @@ class Sequence(typing.NamedTuple):
         inputs: a nest of tensors `[time, batch, ...]`.
         time_steps: an int, or an int32 scalar tensor.
         batch_size: an int, or an int32 scalar tensor.
+
+    >>> Sequence(tf.zeros([5, 2, 3]), 5, 2).step_shape
+    (2, 3)
     """
 
     inputs: typing.Any
