@@ -69,10 +69,10 @@ def run(
         workdir: the directory of the run; see `rnn_mnist_tf.training.workdir`.
         dataset: a `Dataset`; loaded as the configuration says if None.
         strategy: a `tf.distribute.Strategy`, or None.
-        overwrite: whether a run with another configuration is deleted.
+        overwrite: whether the run that workdir holds is deleted.
         steps_per_call: see `Trainer`.
         progress: whether to show a progress bar.
-        handle_signals: whether Ctrl-C stops the run at the end of the current call.
+        handle_signals: whether Ctrl-C or TERM stops the run at the end of the current call.
 
     Returns:
         The content of `result.json`, or None if the run was stopped.
@@ -84,7 +84,9 @@ def run(
         dataset = load_dataset(
             config.dataset, config.data_dir, config.tfds_dir, config.image_size, config.num_classes
         )
-    description = workdirs.RunDescription(config, dataset.image_shape, dataset.class_names)
+    description = workdirs.RunDescription(
+        config, dataset.image_shape, dataset.class_names, dataset.digest
+    )
     train, held_out = validation_split(
         dataset.train_labels, config.validation_fraction, config.seed
     )

@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from rnn_mnist_tf import train
+from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.training import checkpoint
 from rnn_mnist_tf.training import workdir as workdirs
 from rnn_mnist_tf.training.workdir import load_model
@@ -370,3 +371,11 @@ def test_an_interrupted_program_goes_on(start, tmp_path, long_config, uninterrup
     results = [workdirs.read_result(path) for path in (tmp_path, uninterrupted)]
     for name in ("test_accuracy", "test_errors", "val_loss", "epochs", "parameters"):
         assert results[0][name] == results[1][name]
+
+
+def test_other_images_are_another_run(small_config, digits, tmp_path):
+    """The same flags on other images do not go on with, or answer for, the run that is there."""
+    train.run(small_config, tmp_path / "run", dataset=digits)
+    other = digits._replace(train_images=255 - digits.train_images)
+    with pytest.raises(InputError, match="other training images or labels"):
+        train.run(small_config, tmp_path / "run", dataset=other)

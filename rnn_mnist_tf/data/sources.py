@@ -1,5 +1,6 @@
 """One door to all data: the embedded digits, a directory of IDX files, or a TFDS name."""
 
+import hashlib
 import typing
 
 import numpy as np
@@ -31,6 +32,13 @@ class Dataset(typing.NamedTuple):
     def num_classes(self):
         """The number of classes."""
         return len(self.class_names)
+
+    @property
+    def digest(self):
+        """A sha256 of the training images and labels, in hexadecimal."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.train_images))
+        digest.update(np.ascontiguousarray(self.train_labels))
+        return digest.hexdigest()
 
     @property
     def image_shape(self):

@@ -37,7 +37,9 @@ def save_checkpoint(directory, step, arrays, position):
     target = directory / f"step-{step:010d}.npz"
     with replacing(target) as temporary, open(temporary, "wb") as file:
         np.savez(file, position=text, **{f"array/{key}": a for key, a in arrays.items()})
-    for path in list_checkpoints(directory)[_KEEP:]:
+    # One of a later step could not be read, or the run would have gone on from there.
+    kept = [path for path in list_checkpoints(directory) if path.name <= target.name][:_KEEP]
+    for path in set(list_checkpoints(directory)) - set(kept):
         path.unlink()
 
 

@@ -157,7 +157,7 @@ class Trainer:
             if not math.isfinite(logs["loss"]):
                 raise InputError(
                     f"The loss is {logs['loss']} in epoch {self.epoch + 1}, expected a finite "
-                    "number. Lower --learning_rate."
+                    "number. Lower --learning_rate and pass --overwrite."
                 )
             self.train_seconds += time.perf_counter() - begin
             self.step_in_epoch = end_step

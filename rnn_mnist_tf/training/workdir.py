@@ -26,11 +26,13 @@ class RunDescription(typing.NamedTuple):
         config: a `TrainConfig`.
         image_shape: `(h, w)` or `(h, w, c)`.
         class_names: one text a class.
+        data_digest: of the training images and labels; wherever they lie, they are the same ones.
     """
 
     config: TrainConfig
     image_shape: tuple
     class_names: list
+    data_digest: str = ""
 
     def to_json(self):
         """Returns the text of `config.json`."""
@@ -38,6 +40,7 @@ class RunDescription(typing.NamedTuple):
             "config": json.loads(self.config.to_json()),
             "image_shape": [int(size) for size in self.image_shape],
             "class_names": list(self.class_names),
+            "data_digest": self.data_digest,
         }
         return json.dumps(values, indent=2) + "\n"
 
@@ -48,7 +51,7 @@ def open_workdir(workdir, description, overwrite=False):
     Args:
         workdir: a path.
         description: a `RunDescription`.
-        overwrite: whether a run with another configuration is deleted.
+        overwrite: whether the run that it holds is deleted.
 
     Returns:
         The directory as a `pathlib.Path`.
@@ -64,6 +67,8 @@ def open_workdir(workdir, description, overwrite=False):
         different = description.config.differences(held.config)
         if tuple(description.image_shape) != tuple(held.image_shape):
             different.append(f"image_shape: {description.image_shape}, not {held.image_shape}")
+        if description.data_digest != held.data_digest:
+            different.append("other training images or labels")
         if different:
             raise InputError(
                 f"Received workdir={str(workdir)!r}, which holds another run ("
@@ -116,7 +121,12 @@ def read_description(workdir):
     try:
         values = json.loads(path.read_text())
         config = TrainConfig(**values["config"])
-        return RunDescription(config, tuple(values["image_shape"]), list(values["class_names"]))
+        return RunDescription(
+            config,
+            tuple(values["image_shape"]),
+            list(values["class_names"]),
+            values["data_digest"],
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"Received {path}, expected a run's configuration: {error}.") from error
 

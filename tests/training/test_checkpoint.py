@@ -127,3 +127,14 @@ def test_a_write_that_breaks_leaves_the_last(tmp_path, monkeypatch):
         save(tmp_path, 2)
     assert_loads(tmp_path, 1)
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_new_ones_outlive_damaged_ones_of_later_steps(tmp_path):
+    """A run that began again after damage keeps what it writes."""
+    for step in (450, 500):
+        save(tmp_path, step)
+        (tmp_path / f"step-{step:010d}.npz").write_bytes(b"damaged")
+    assert load_checkpoint(tmp_path) is None
+    save(tmp_path, 100)
+    assert_whole(load_checkpoint(tmp_path), 100)
+    assert len(list_checkpoints(tmp_path)) == 1

@@ -63,7 +63,9 @@ def test_a_new_directory(tmp_path):
 def test_the_same_run_again(workdir, small_config, digits):
     """The same configuration finds its run, and changes nothing."""
     before = contents(workdir)
-    description = RunDescription(small_config, digits.image_shape, digits.class_names)
+    description = RunDescription(
+        small_config, digits.image_shape, digits.class_names, digits.digest
+    )
     assert open_workdir(str(workdir), description) == workdir
     assert contents(workdir) == before
 
@@ -74,6 +76,7 @@ def test_the_same_run_again(workdir, small_config, digits):
         (DESCRIPTION._replace(config=TrainConfig(num_units=5)), ["num_units: 5, not 4"]),
         (DESCRIPTION._replace(config=TrainConfig(num_units=4, seed=1)), ["seed: 1, not 0"]),
         (DESCRIPTION._replace(image_shape=(6, 6)), ["image_shape: (6, 6), not (6, 5)"]),
+        (DESCRIPTION._replace(data_digest="other"), ["other training images or labels"]),
     ],
 )
 def test_another_run_is_refused(tmp_path, description, words):
