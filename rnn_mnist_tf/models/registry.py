@@ -38,6 +38,7 @@ def _rnn(config, image_shape, num_classes):
 
 
 MODELS = {"rnn": _rnn}
+BUDGETS = ("cnn_rnn", "rnn")
 
 
 def build_model(config, image_shape, num_classes):

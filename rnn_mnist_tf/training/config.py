@@ -7,10 +7,10 @@ import math
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.images import SCANS
 from rnn_mnist_tf.images.grayscale import GRAYSCALE_WEIGHTS
-from rnn_mnist_tf.models import APIS, CELLS, HEADS, MODELS
+from rnn_mnist_tf.models import APIS, BUDGETS, CELLS, HEADS, MODELS, SERIALIZATIONS, SHUFFLES
 
 _PLACES = ("data_dir", "tfds_dir")
-OPTIMIZERS = ("adam", "adadelta", "sgd")
+OPTIMIZERS = ("adam", "adamw", "adadelta", "sgd")
 SCHEDULES = ("constant", "one_cycle", "cosine")
 
 
@@ -42,14 +42,26 @@ class TrainConfig:
     image_size: int = _field(0, "Side that images are resized to; 0 keeps them.", minimum=0)
     num_classes: int = _field(10, "For --dataset=idx: labels are 0 to num_classes - 1.", minimum=2)
     validation_fraction: float = _field(0.1, "Part of the training images held out.", minimum=0)
+    train_examples: int = _field(0, "Train on this many images only; 0 means all.", minimum=0)
     grayscale: str = _field(
         "rec601", "Colour to gray; none keeps channels.", (*GRAYSCALE_WEIGHTS, "none")
     )
     pixel_scale: float = _field(1 / 255, "Pixels 0..255 are multiplied by this, ...")
     pixel_offset: float = _field(0.0, "... then this is added.")
+    augment_shift: float = _field(0.0, "Largest shift, a part of the side.", minimum=0, maximum=1)
+    augment_rotation: float = _field(0.0, "Largest turn in degrees.", minimum=0, maximum=180)
+    augment_zoom: float = _field(0.0, "Largest change of scale, a part.", minimum=0, maximum=0.9)
+    augment_elastic: float = _field(0.0, "Strength of elastic distortion.", minimum=0, maximum=1)
     model: str = _field("rnn", "The model.", tuple(MODELS))
     scan: str = _field("rows", "How an image becomes a sequence.", SCANS)
-    patch_size: int = _field(7, "Side of a patch for --scan=patches.", minimum=1)
+    patch_size: int = _field(7, "Side of a patch, for --scan=patches and renet.", minimum=1)
+    blank_steps: int = _field(0, "Blank steps after the image, for rnn.", minimum=0)
+    filters: str = _field("32,48,48,64", "Filters of each convolution block.")
+    tap: int = _field(4, "The convolution block whose features are read.", minimum=1)
+    serialize: str = _field("rows", "How features become a sequence.", SERIALIZATIONS)
+    shuffle_steps: str = _field("none", "The order of a feature sequence.", SHUFFLES)
+    reduction: int = _field(128, "Units of cldnn's linear reduction.", minimum=1)
+    budget_model: str = _field("cnn_rnn", "cnn has this model's parameters.", BUDGETS)
     cell: str = _field("basic_lstm", "The cell.", tuple(CELLS))
     num_units: int = _field(100, "Units of a layer.", minimum=1)
     num_layers: int = _field(2, "Layers.", minimum=1)
@@ -62,12 +74,18 @@ class TrainConfig:
     output_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
     state_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
     head: str = _field("last", "What the dense layer sees of the outputs.", HEADS)
+    dense_units: int = _field(0, "A hidden dense layer before the logits; 0: none.", minimum=0)
+    dense_keep_prob: float = _field(1.0, "Of the features before the logits.", minimum=0, maximum=1)
     api: str = _field("rnn_cell", "This package's cells, or Keras's own.", APIS)
     epochs: int = _field(10, "Passes over the training images.", minimum=1)
     batch_size: int = _field(64, "Images a step, over all devices.", minimum=1, maximum=2**20)
     optimizer: str = _field("adam", "The optimizer.", OPTIMIZERS)
     learning_rate: float = _field(0.001, "Learning rate, the peak of a schedule.", minimum=0)
     schedule: str = _field("constant", "Learning rate over time.", SCHEDULES)
+    weight_decay: float = _field(0.0, "Decoupled weight decay, for adamw.", minimum=0)
+    global_clipnorm: float = _field(0.0, "Clip of the gradients' norm; 0: none.", minimum=0)
+    label_smoothing: float = _field(0.0, "Part spread over all classes.", minimum=0, maximum=0.9)
+    ema_momentum: float = _field(0.0, "Weight averaging; 0 means none.", minimum=0, maximum=0.99999)
     seed: int = _field(0, "Of weights, order, split and everything random.", minimum=0)
 
     def __post_init__(self):
