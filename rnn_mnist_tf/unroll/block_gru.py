@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.basic import basic_rnn_step, gru_step
-from rnn_mnist_tf.unroll.chunks import scan_chunks, weight_gradients
+from rnn_mnist_tf.unroll.chunks import scan_chunks, transpose_once, weight_gradients
 from rnn_mnist_tf.unroll.gradients import differentiable
 from rnn_mnist_tf.unroll.loop import run_loop
 from rnn_mnist_tf.unroll.sequence import Sequence
@@ -126,12 +126,12 @@ def _basic_backward(saved, output_gradients, inputs, h, kernel, bias):
     del bias
     (hs,) = saved
     depth = inputs.shape[-1]
-    recurrent = kernel[depth:]
+    recurrent = transpose_once(kernel[depth:])
 
     def step(carry, step_inputs):
         new, gradient = step_inputs
         d_sum = tf.raw_ops.TanhGrad(y=new, dy=carry[0] + gradient)
-        return (tf.matmul(d_sum, recurrent, transpose_b=True),), (d_sum,)
+        return (tf.matmul(d_sum, recurrent),), (d_sum,)
 
     (d_h,), (d_sum,) = scan_chunks(
         step, (tf.zeros_like(h),), [hs, output_gradients[0]], [h.shape], reverse=True

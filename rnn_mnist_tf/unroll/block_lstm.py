@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.lstm import lstm_step
-from rnn_mnist_tf.unroll.chunks import scan_chunks, weight_gradients
+from rnn_mnist_tf.unroll.chunks import scan_chunks, transpose_once, weight_gradients
 from rnn_mnist_tf.unroll.gradients import differentiable
 from rnn_mnist_tf.unroll.loop import run_loop
 from rnn_mnist_tf.unroll.sequence import Sequence
@@ -82,7 +82,7 @@ def _peephole_arguments(bias, peepholes):
 def _backward(every_c, saved, output_gradients, inputs, c, h, kernel, bias, *peepholes):
     c_gradient, hs_gradient = output_gradients
     depth, units = inputs.shape[-1], h.shape[-1]
-    recurrent = kernel[depth:]
+    recurrent = transpose_once(kernel[depth:])
     c_before = tf.concat([c[None], saved.cs], 0)[:-1]
     h_before = tf.concat([h[None], saved.h], 0)[:-1]
     # The operation looks at the shapes of these and at nothing else.
@@ -105,7 +105,7 @@ def _backward(every_c, saved, output_gradients, inputs, c, h, kernel, bias, *pee
             cs_grad=tf.add_n([d_c, *cs_gradient]),
             h_grad=d_h + h_gradient,
         )
-        d_h = tf.matmul(grads.dicfo, recurrent, transpose_b=True)
+        d_h = tf.matmul(grads.dicfo, recurrent)
         return (grads.cs_prev_grad, d_h), (grads.dicfo,)
 
     sequences = [c_before, *saved._replace(h=hs_gradient), *([c_gradient] if every_c else [])]
