@@ -7,7 +7,6 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from rnn_mnist_tf.study.grid import value_text
 from rnn_mnist_tf.study.table import error_percents
 from rnn_mnist_tf.training.files import replacing
 
@@ -52,10 +51,8 @@ def draw_error_by_seconds(rows):
     errors = [row["test_error_percent"] for row in rows]
     colors = _colors(len(rows))
     axes.scatter(seconds, errors, s=18, c=colors, zorder=2)
-    if min(seconds) > 0 and max(seconds) > _WIDE * min(seconds):
-        axes.set_xscale("log")
-    if min(errors) > 0 and max(errors) > _WIDE * min(errors):
-        axes.set_yscale("log")
+    axes.set_xscale(_scale(seconds))
+    axes.set_yscale(_scale(errors))
     axes.set(xlabel="seconds of training", ylabel="test error, %")
     _label_right(axes, seconds, errors, rows, colors)
     return figure
@@ -75,7 +72,7 @@ def draw_learning_curves(rows, records):
         curves.append(100 * (1 - mean) if everywhere else mean)
     figure = _draw_curves(rows, curves, first=1)
     label = "validation error, %" if everywhere else "loss in training"
-    figure.axes[0].set(xlabel="epoch", ylabel=label)
+    figure.axes[0].set(xlabel="epoch", ylabel=label, yscale=_scale(np.concatenate(curves)))
     return figure
 
 
@@ -89,9 +86,8 @@ def draw_forgetting(rows, records):
             measured.append(row)
             curves.append(np.mean(seeds, axis=0))
     figure = _draw_curves(measured, curves, first=0)
-    if all(np.min(curve) > 0 for curve in curves):
-        figure.axes[0].set_yscale("log")
-    figure.axes[0].set(xlabel="step t", ylabel="norm of d logits / d x[t]")
+    label = "norm of d logits / d x[t]"
+    figure.axes[0].set(xlabel="step t", ylabel=label, yscale=_scale(np.concatenate(curves)))
     return figure
 
 
@@ -103,7 +99,8 @@ def draw_error_by_value(axis, errors):
         errors: `{value: [test error in percent, ...]}`.
     """
     longest = max(map(len, errors))
-    figure = Figure(figsize=(max(4.0, 1.5 + 0.5 * len(errors)), 4.5), layout="constrained")
+    size = (max(4.0, 1.5 + 0.5 * len(errors)), 4.0 + 0.06 * longest)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
     for place, values in enumerate(errors.values()):
         axes.scatter([place] * len(values), values, s=18, color="tab:blue", alpha=0.6, linewidths=0)
@@ -136,8 +133,13 @@ def _draw_curves(rows, curves, first):
     return figure
 
 
+def _scale(values):
+    wide = min(values) > 0 and max(values) > _WIDE * min(values)
+    return "log" if wide else "linear"
+
+
 def _figure(labels):
-    figure = Figure(figsize=(9, max(4.5, 1 + _LABEL_INCHES * labels)), layout="constrained")
+    figure = Figure(figsize=(11, max(4.5, 1 + _LABEL_INCHES * labels)), layout="constrained")
     axes = figure.subplots()
     _bare(axes)
     return figure, axes
@@ -155,15 +157,19 @@ def _label_right(axes, xs, ys, rows, colors):
     """Writes a label for each place, one below the other, in a column that none can hide."""
     order = np.argsort(ys, kind="stable")
     for rank, index in enumerate(order):
-        row = rows[index]
         axes.annotate(
-            " ".join(map(value_text, row["flags"].values())) or "base",
+            rows[index]["label"],
             (xs[index], ys[index]),
             (1.03, (rank + 0.5) / len(order)),
             textcoords="axes fraction",
             va="center",
             fontsize=8,
             color=colors[index],
-            arrowprops={"arrowstyle": "-", "color": "lightgray", "linewidth": 0.6},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": "lightgray",
+                "linewidth": 0.6,
+                "relpos": (0, 0.5),
+            },
             zorder=1,
         )

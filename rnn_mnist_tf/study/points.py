@@ -35,12 +35,12 @@ def lock(workdir):
     workdir = pathlib.Path(workdir)
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-        file = open(workdir / LOCK, "w")
+        (workdir / LOCK).touch()
     except OSError as error:
         raise InputError(
             f"Received workdir={str(workdir)!r}, expected a directory that can be written: {error}."
         ) from error
-    with file:
+    with open(workdir / LOCK) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

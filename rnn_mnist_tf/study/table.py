@@ -49,8 +49,9 @@ def merge_seeds(points, records):
         records: `{point name: record}` of those that are done.
 
     Returns:
-        A list of dicts: `flags` (`{name: value}` of `varying_flags`), `points` (whose numbers
-        these are), `seeds` (how many), and the figures; None where there is none.
+        A list of dicts: `flags` (`{name: value}` of `varying_flags`), `label` (those that the grid
+        set, in a line), `points` (whose numbers these are), `seeds` (how many), and the figures;
+        None where there is none.
     """
     groups = {}
     for point in points:
@@ -60,12 +61,22 @@ def merge_seeds(points, records):
     return [
         {
             "flags": {name: members[0].value(name) for name in names},
+            "label": _label(members[0], names),
             "points": [point.name for point in members],
             "seeds": len(members),
             **_figures([records[point.name] for point in members]),
         }
         for members in groups.values()
     ]
+
+
+def _label(point, names):
+    """Words for themselves, numbers and truth values with the names of their flags."""
+    texts = []
+    for name, value in point.settings.items():
+        if name in names:
+            texts.append(value if isinstance(value, str) else f"{name}={value_text(value)}")
+    return " ".join(texts) or "base"
 
 
 def error_percents(records, part):
