@@ -57,6 +57,8 @@ class Children:
                 preexec_fn=_end_with_parent(),
             )
             try:
+                if self.stopped:  # while the child was being made
+                    self._child.terminate()
                 code = self._child.wait()
             except BaseException:
                 self._child.kill()

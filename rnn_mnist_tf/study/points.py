@@ -192,6 +192,10 @@ class PointRunner:
 
     def _write_record(self, point, seconds):
         directory = self.directory(point)
+        if (directory / RECORD).is_file():  # of this run, and now with more analyses
+            record = {**_read_json(directory / RECORD), "analyses": self._read_analyses(point)}
+            write_text(directory / RECORD, _to_text(record))
+            return record
         lines = (directory / workdirs.METRICS).read_text().splitlines()
         record = {
             "study": self.study,
