@@ -19,7 +19,7 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
         summary: one line for `--help`.
         define_flags: called with a `flags.FlagValues` to define the door's flags in.
         main: called with the parsed flags (and the list of files if `takes_files`); its return
-            value, None or an int, is the exit code.
+            value, None or an int, is the exit code. It may raise `flags.Error` for a wrong flag.
         argv: `sys.argv` by default.
         takes_files: whether arguments that are not flags are taken.
 
@@ -56,6 +56,8 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
         return 0
     except KeyboardInterrupt:
         return _fail(name, "stopped by Ctrl-C.", 130)
+    except flags.Error as error:  # flags whose mistake only `main` can see
+        return _fail(name, error, 2)
     except (ValueError, OSError) as error:
         if values.traceback:
             traceback.print_exc()

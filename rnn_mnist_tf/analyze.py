@@ -1,0 +1,97 @@
+"""Measures a trained classifier: `python -m rnn_mnist_tf.analyze --workdir=runs/quickstart`."""
+
+import json
+import pathlib
+import sys
+
+from absl import flags
+
+from rnn_mnist_tf.data import load_dataset
+from rnn_mnist_tf.door import run_door
+from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.report.analyses import ANALYSES
+from rnn_mnist_tf.training.files import write_text
+from rnn_mnist_tf.training.strategy import configure_threads
+from rnn_mnist_tf.training.workdir import load_model
+
+_IMAGES = 500
+
+
+def define_analyses(flag_values, default):
+    """Defines `--analyses`, a list of names of measurements.
+
+    Args:
+        flag_values: where.
+        default: the names if it is not given.
+    """
+    flags.DEFINE_list(
+        "analyses", default, f"Of {', '.join(ANALYSES)}; comma between.", flag_values=flag_values
+    )
+    flags.register_validator(
+        "analyses",
+        lambda names: set(names) <= set(ANALYSES),
+        f"expected some of {', '.join(ANALYSES)}",
+        flag_values=flag_values,
+    )
+
+
+def define_flags(flag_values):
+    """Defines the door's flags."""
+    flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
+    define_analyses(flag_values, list(ANALYSES))
+    flags.DEFINE_string("output", "", "A JSON file for the figures too.", flag_values=flag_values)
+    flags.DEFINE_integer(
+        "cores", 0, "Cores to use; 0 means all.", lower_bound=0, flag_values=flag_values
+    )
+
+
+def run(workdir, analyses=tuple(ANALYSES), dataset=None, output=""):
+    """Measures the model of a run on the first 500 test images of its data set.
+
+    Args:
+        workdir: the directory of the run.
+        analyses: names of `rnn_mnist_tf.report.analyses.ANALYSES`.
+        dataset: a `Dataset`; loaded as the run's configuration says if None.
+        output: a JSON file; what it holds of other analyses stays.
+
+    Returns:
+        `{name: figures}`.
+
+    Raises:
+        InputError: no complete run, or an output that cannot be written.
+        ValueError: a model that an analysis does not apply to.
+    """
+    model, description = load_model(workdir)
+    if dataset is None:
+        c = description.config
+        dataset = load_dataset(c.dataset, c.data_dir, c.tfds_dir, c.image_size, c.num_classes)
+    images = dataset.test_images[:_IMAGES]
+    figures = {name: ANALYSES[name](model, images) for name in analyses}
+    if output:
+        path = pathlib.Path(output)
+        try:
+            before = json.loads(path.read_text()) if path.is_file() else {}
+            write_text(path, json.dumps({**before, **figures}, indent=2) + "\n")
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"Received output={output!r}, expected a JSON file that can be written: {error}."
+            ) from error
+    return figures
+
+
+def main(values):
+    """Runs the door for parsed flags. Returns the exit code."""
+    if not values.workdir:
+        raise InputError("Received no workdir, expected --workdir=DIR.")
+    configure_threads(values.cores)
+    print(json.dumps(run(values.workdir, values.analyses, output=values.output)))
+    return 0
+
+
+def cli(argv=None):
+    """The entry point of `python -m rnn_mnist_tf.analyze`."""
+    return run_door("analyze", "measures a trained classifier.", define_flags, main, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(cli())

@@ -1,0 +1,52 @@
+"""Every point of a study is tried out before the first one runs."""
+
+import collections
+import dataclasses
+
+from rnn_mnist_tf.data import load_dataset, validation_split
+from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.training import Trainer
+
+# What has no part in whether a run can be set up.
+_IRRELEVANT = {"seed": 0, "epochs": 1}
+
+
+def check_points(points, load=load_dataset):
+    """Loads each data set once and sets each distinct run up once, without training it.
+
+    Args:
+        points: a list of `Point`.
+        load: takes `load_dataset`'s arguments.
+
+    Raises:
+        InputError: naming the first point that cannot run, and why.
+
+    >>> from rnn_mnist_tf.study.grid import parse_grids
+    >>> check_points(parse_grids(["dataset:idx"]))
+    Traceback (most recent call last):
+    rnn_mnist_tf.errors.InputError: dataset=idx,seed=0 cannot run: Received dataset='idx' \
+without data_dir, expected --data_dir=DIR.
+    """
+    by_data = collections.defaultdict(list)
+    for point in points:
+        c = point.config
+        by_data[c.dataset, c.data_dir, c.tfds_dir, c.image_size, c.num_classes].append(point)
+    for source, members in by_data.items():
+        dataset, seen = None, set()
+        for point in members:
+            try:
+                # One after the other, so that no more than one data set is in memory.
+                dataset = dataset or load(*source)
+                _check_point(point, dataset, seen)
+            except ValueError as error:
+                raise InputError(f"{point.name} cannot run: {error}") from error
+
+
+def _check_point(point, dataset, seen):
+    config = dataclasses.replace(point.config, **_IRRELEVANT)
+    if config in seen:
+        return
+    seen.add(config)
+    train, _ = validation_split(dataset.train_labels, config.validation_fraction, config.seed)
+    some = train[:1]
+    Trainer(config, dataset.train_images[some], dataset.train_labels[some], dataset.num_classes)

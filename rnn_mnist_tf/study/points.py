@@ -1,0 +1,243 @@
+"""One point of a study: its run, its analyses, and the file that each number comes from."""
+
+import contextlib
+import dataclasses
+import datetime
+import fcntl
+import json
+import pathlib
+import time
+
+from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.study.machine import describe_machine
+from rnn_mnist_tf.training import workdir as workdirs
+from rnn_mnist_tf.training.files import write_text
+
+POINTS = "points"
+FAILED = "failed"
+RECORD = "point.json"
+ANALYSES = "analyses.json"
+LOCK = "lock"
+
+
+@contextlib.contextmanager
+def lock(workdir):
+    """Keeps a study's directory, which is made if need be, for this process alone.
+
+    Raises:
+        InputError: another process has it, or it cannot be written.
+
+    >>> import tempfile
+    >>> with lock(tempfile.mkdtemp()) as workdir:
+    ...     (workdir / "lock").exists()
+    True
+    """
+    workdir = pathlib.Path(workdir)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / LOCK).touch()
+    except OSError as error:
+        raise InputError(
+            f"Received workdir={str(workdir)!r}, expected a directory that can be written: {error}."
+        ) from error
+    with open(workdir / LOCK) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"Received workdir={str(workdir)!r}, where another compare is running. Wait for "
+                "it, stop it, or choose another --workdir."
+            ) from error
+        yield workdir
+
+
+class PointRunner:
+    """Runs the points of a study in children, and knows which are done.
+
+    Args:
+        workdir: the study's directory.
+        children: a `Children`.
+        study: the study's name.
+        results: a directory for a copy of each record, or empty.
+        analyses: names of measurements after the training; see the `analyze` program.
+        steps_per_call: see `Trainer`.
+        overwrite: whether the run of another configuration in a point's place is deleted.
+    """
+
+    def __init__(
+        self,
+        workdir,
+        children,
+        study="study",
+        results="",
+        analyses=(),
+        steps_per_call=50,
+        overwrite=False,
+    ):
+        self.workdir, self.children = pathlib.Path(workdir), children
+        self.study, self.results, self.analyses = study, results, tuple(analyses)
+        self.steps_per_call, self.overwrite = steps_per_call, overwrite
+
+    def directory(self, point):
+        """Returns where a point's run lives."""
+        return self.workdir / POINTS / point.name
+
+    def check_place(self, point):
+        """Raises `InputError` if a run of another configuration is in the point's place."""
+        different = self._differences(point)
+        if different and not self.overwrite:
+            raise InputError(
+                f"Received workdir={str(self.workdir)!r}, whose point {point.name} holds another "
+                f"run ({'; '.join(different)}). Choose another --workdir, or pass --overwrite."
+            )
+
+    def read_record(self, point):
+        """Returns the record of a point that is done, or None.
+
+        A point is done if its run is complete, of the same configuration, and analysed as asked.
+        """
+        path = self.directory(point) / RECORD
+        if not path.is_file() or not self._is_trained(point):
+            return None
+        record = _read_json(path)
+        return record if set(self.analyses) <= set(record["analyses"]) else None
+
+    def read_failure(self, point):
+        """Returns what was recorded of a point that failed, or None."""
+        path = self._failure_path(point)
+        return _read_json(path) if path.is_file() else None
+
+    def run(self, point):
+        """Trains and analyses a point, or goes on with it.
+
+        Returns:
+            Its record; None if it failed, which is recorded, or if the children were stopped.
+        """
+        begin = time.perf_counter()
+        if not self._is_trained(point):
+            place = [f"--workdir={self.directory(point)}", "--noprogress"]
+            if self._differences(point):  # only then: what is half done goes on
+                (self.directory(point) / RECORD).unlink(missing_ok=True)
+                (self.directory(point) / ANALYSES).unlink(missing_ok=True)
+                place.append("--overwrite")
+            how = [f"--cores={point.cores}", f"--steps_per_call={self.steps_per_call}"]
+            if not self._succeeds(point, "train", [*config_flags(point.config), *how, *place]):
+                return None
+        analyses = self._read_analyses(point)
+        missing = [name for name in self.analyses if name not in analyses]
+        if missing:
+            flags = [
+                f"--workdir={self.directory(point)}",
+                f"--analyses={','.join(missing)}",
+                f"--output={self.directory(point) / ANALYSES}",
+                f"--cores={point.cores}",
+            ]
+            if not self._succeeds(point, "analyze", flags):
+                return None
+        return self._write_record(point, time.perf_counter() - begin)
+
+    def publish(self, point, record):
+        """Writes a point's record into the directory of results, if there is to be one."""
+        if not self.results:
+            return
+        path = pathlib.Path(self.results) / self.study / f"{point.name}.json"
+        text = _to_text(record)
+        try:
+            if path.is_file() and path.read_text() == text:
+                return
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, text)
+        except OSError as error:
+            raise InputError(
+                f"Received results={self.results!r}, expected a directory that can be written: "
+                f"{error}."
+            ) from error
+
+    def _is_trained(self, point):
+        directory = self.directory(point)
+        return (
+            workdirs.has_weights(directory)
+            and workdirs.read_result(directory) is not None
+            and not self._differences(point)
+        )
+
+    def _differences(self, point):
+        """How the run in a point's place differs from the point; empty if there is none."""
+        if not (self.directory(point) / workdirs.CONFIG).exists():
+            return []
+        held = workdirs.read_description(self.directory(point)).config
+        return point.config.differences(held)
+
+    def _succeeds(self, point, program, flags):
+        """Runs a child. Records its failure, or forgets that of an earlier start."""
+        if self.children.stopped:
+            return False
+        ending = self.children.run(program, flags)
+        path = self._failure_path(point)
+        if ending.code == 0:
+            path.unlink(missing_ok=True)
+            return True
+        if not self.children.stopped:
+            path.parent.mkdir(exist_ok=True)
+            failure = {"program": program, **ending._asdict(), "date": _now()}
+            write_text(path, _to_text(failure))
+        return False
+
+    def _failure_path(self, point):
+        return self.workdir / FAILED / f"{point.name}.json"
+
+    def _read_analyses(self, point):
+        path = self.directory(point) / ANALYSES
+        return _read_json(path) if path.is_file() else {}
+
+    def _write_record(self, point, seconds):
+        directory = self.directory(point)
+        if (directory / RECORD).is_file():  # of this run, and now with more analyses
+            record = {**_read_json(directory / RECORD), "analyses": self._read_analyses(point)}
+            write_text(directory / RECORD, _to_text(record))
+            return record
+        lines = (directory / workdirs.METRICS).read_text().splitlines()
+        record = {
+            "study": self.study,
+            "point": point.name,
+            "settings": point.settings,
+            "seed": point.config.seed,
+            "cores": point.cores,
+            "config": dataclasses.asdict(point.config),
+            "curve": [json.loads(line) for line in lines],
+            "result": workdirs.read_result(directory),
+            "analyses": self._read_analyses(point),
+            "seconds": round(seconds, 3),
+            "date": _now(),
+            "machine": describe_machine(),
+        }
+        write_text(directory / RECORD, _to_text(record))
+        return record
+
+
+def config_flags(config):
+    """Returns every field of a configuration as a flag.
+
+    >>> from rnn_mnist_tf.training import TrainConfig
+    >>> config_flags(TrainConfig(cell="gru", residual=True))[-3:]
+    ['--label_smoothing=0.0', '--ema_momentum=0.0', '--seed=0']
+    """
+    return [
+        f"--{name}={str(value).lower() if isinstance(value, bool) else value}"
+        for name, value in dataclasses.asdict(config).items()
+    ]
+
+
+def _read_json(path):
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"Received {path}, expected JSON of this study: {error}.") from error
+
+
+def _to_text(values):
+    return json.dumps(values, indent=2) + "\n"
+
+
+def _now():
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

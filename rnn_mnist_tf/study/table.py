@@ -1,0 +1,154 @@
+"""The records of a study as a table: one row a configuration, its seeds merged."""
+
+import csv
+import io
+import json
+import math
+
+import numpy as np
+
+from rnn_mnist_tf.study.grid import FLAG_NAMES, value_text
+
+# Of each figure: its name for machines, its heading for people, its format.
+_FIGURES = (
+    ("test_error_percent", "test error %", "{:.2f}"),
+    ("test_error_spread", "spread", "{:.2f}"),
+    ("validation_error_percent", "validation error %", "{:.2f}"),
+    ("parameters", "parameters", "{:,}"),
+    ("train_seconds", "seconds of training", "{:.1f}"),
+    ("images_per_second", "images/s", "{:,.0f}"),
+    ("batch_1_ms", "ms an image, batch 1", "{:.3f}"),
+    ("batch_100_ms", "ms an image, batch 100", "{:.3f}"),
+)
+_OPTIONAL = ("batch_1_ms", "batch_100_ms")
+
+
+def varying_flags(points):
+    """Returns the names of the flags, but for the seed, that differ between points.
+
+    Where none does, those that the grid set.
+
+    >>> from rnn_mnist_tf.study.grid import parse_grids
+    >>> varying_flags(parse_grids(["cell:gru,lstm+cell_clip=1;num_layers:1"]))
+    ['cell', 'cell_clip']
+    """
+    named = {name for point in points for name in point.settings} - {"seed"}
+    named = sorted(named, key=FLAG_NAMES.index)
+    varying = [name for name in named if len({point.value(name) for point in points}) > 1]
+    return varying or named
+
+
+def merge_seeds(points, records):
+    """Returns one row a configuration, in the order of the grid.
+
+        test_error_percent = mean over seeds of 100 (1 - test accuracy)
+        test_error_spread = their standard deviation, with n - 1
+
+    Args:
+        points: all points of the study.
+        records: `{point name: record}` of those that are done.
+
+    Returns:
+        A list of dicts: `flags` (`{name: value}` of `varying_flags`), `label` (those that the grid
+        set, in a line), `points` (whose numbers these are), `seeds` (how many), and the figures;
+        None where there is none.
+    """
+    groups = {}
+    for point in points:
+        if point.name in records:
+            groups.setdefault(point.configuration, []).append(point)
+    names = varying_flags(points)
+    return [
+        {
+            "flags": {name: members[0].value(name) for name in names},
+            "label": _label(members[0], names),
+            "points": [point.name for point in members],
+            "seeds": len(members),
+            **_figures([records[point.name] for point in members]),
+        }
+        for members in groups.values()
+    ]
+
+
+def _label(point, names):
+    """Words for themselves, numbers and truth values with the names of their flags."""
+    texts = []
+    for name, value in point.settings.items():
+        if name in names:
+            texts.append(value if isinstance(value, str) else f"{name}={value_text(value)}")
+    return " ".join(texts) or "base"
+
+
+def error_percents(records, part):
+    """Returns the error of each record that has one, in percent.
+
+    Args:
+        records: a list.
+        part: `test` or `val`.
+
+    >>> error_percents([{"result": {"test_accuracy": 0.75}}], "test")
+    [25.0]
+    """
+    results = [record["result"] for record in records]
+    name = f"{part}_accuracy"
+    return [100 * (1 - result[name]) for result in results if name in result]
+
+
+def _figures(records):
+    errors = error_percents(records, "test")
+    speeds = [record["analyses"]["speed"] for record in records if "speed" in record["analyses"]]
+    return {
+        "test_error_percent": _mean(errors),
+        "test_error_spread": float(np.std(errors, ddof=1)) if len(errors) > 1 else None,
+        "validation_error_percent": _mean(error_percents(records, "val")),
+        "parameters": records[0]["result"]["parameters"],
+        "train_seconds": _mean([record["result"]["train_seconds"] for record in records]),
+        "images_per_second": _mean([record["result"]["images_per_second"] for record in records]),
+        "batch_1_ms": _mean([milliseconds["batch_1"] for milliseconds in speeds]),
+        "batch_100_ms": _mean([milliseconds["batch_100"] for milliseconds in speeds]),
+    }
+
+
+def _mean(values):
+    return math.fsum(values) / len(values) if values else None
+
+
+def format_markdown(rows):
+    """Returns the rows as a Markdown table, numbers rounded; empty for no rows."""
+    if not rows:
+        return ""
+    figures = _shown(rows)
+    header = [*rows[0]["flags"], "seeds", *(heading for _, heading, _ in figures)]
+    lines = [header, ["---"] * len(header)]
+    for row in rows:
+        cells = ["" if row[name] is None else form.format(row[name]) for name, _, form in figures]
+        lines.append([*map(value_text, row["flags"].values()), str(row["seeds"]), *cells])
+    return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def format_csv(rows):
+    """Returns the rows as CSV, numbers as they are; empty for no rows."""
+    if not rows:
+        return ""
+    names = [name for name, _, _ in _shown(rows)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*rows[0]["flags"], "seeds", *names])
+    for row in rows:
+        flags = map(value_text, row["flags"].values())
+        writer.writerow([*flags, row["seeds"], *(row[name] for name in names)])
+    return text.getvalue()
+
+
+def format_json(rows):
+    """Returns the rows as JSON, with the points that each is made of."""
+    return json.dumps(rows, indent=2) + "\n"
+
+
+def _shown(rows):
+    """The figures that have a column: all but the optional ones that no row has."""
+    return [
+        figure
+        for figure in _FIGURES
+        if figure[0] not in _OPTIONAL or any(row[figure[0]] is not None for row in rows)
+    ]

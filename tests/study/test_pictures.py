@@ -1,0 +1,75 @@
+"""Which pictures there are, and that they can be opened."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from rnn_mnist_tf.study import merge_seeds, parse_grids, save_pictures
+from rnn_mnist_tf.study.pictures import draw_error_by_value, draw_learning_curves
+from tests.study.records import make_record
+
+
+def save(directory, grids, seeds=1, **options):
+    """Draws the pictures of a study. Returns their names."""
+    random = np.random.default_rng(0)
+    points = parse_grids(grids, seeds=seeds)
+    records = {point.name: make_record(random, **options) for point in points}
+    save_pictures(directory, points, records, merge_seeds(points, records))
+    for path in directory.iterdir():
+        with Image.open(path) as image:
+            image.load()
+            assert image.format == "PNG"
+    return {path.name for path in directory.iterdir()}
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_one_picture_an_axis(tmp_path, seeds):
+    """Of each axis with more than one value, but the seeds; two of all points."""
+    grids = ["cell:gru,lstm+cell_clip=1;num_layers:1,2,3;scan:rows", "scan:columns;seed:0,1"]
+    expected = {"error_by_seconds", "learning_curves", "error_by_cell", "error_by_num_layers"}
+    expected |= {"error_by_scan"}
+    assert save(tmp_path, grids, seeds) == {f"{name}.png" for name in expected}
+
+
+@pytest.mark.parametrize(
+    "grids", [["cell:gru"], ["num_units:1,2,3,4,5,6,7,8;num_layers:1,2,3,4,5"]]
+)
+def test_few_points_and_many(tmp_path, grids):
+    """One point has a picture, and so have forty, of one epoch as of two."""
+    assert "error_by_seconds.png" in save(tmp_path, grids)
+    assert "learning_curves.png" in save(tmp_path, grids, epochs=1)
+
+
+def test_forgetting(tmp_path):
+    """A curve over steps where it was measured."""
+    names = save(tmp_path, ["cell:gru,lstm"], analyses={"forgetting": [1e-5, 1e-3, 1.0]})
+    assert "forgetting.png" in names
+
+
+def test_nothing_is_drawn_of_nothing(tmp_path):
+    """Before the first point is done there are no pictures."""
+    save_pictures(tmp_path, parse_grids(["cell:gru"]), {}, [])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dots_are_the_errors():
+    """Every run is a dot above its value, every mean a line."""
+    errors = {"gru": [1.0, 3.0], "lstm": [5.0]}
+    (axes,) = draw_error_by_value("cell", errors).axes
+    dots, means = axes.collections[::2], axes.collections[1::2]
+    assert [d.get_offsets().tolist() for d in dots] == [[[0, 1], [0, 3]], [[1, 5]]]
+    assert [line.get_segments()[0][0][1] for line in means] == [2, 5]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["gru", "lstm"]
+
+
+def test_learning_curves_are_means_over_seeds():
+    """The validation error by epoch; the loss where one run has no validation part."""
+    points = parse_grids(["cell:gru"], seeds=2)
+    records = {point.name: make_record() for point in points}
+    records[points[1].name]["curve"][0]["val_accuracy"] = 0.125
+    rows = merge_seeds(points, records)
+    (axes,) = draw_learning_curves(rows, records).axes
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), [[1, 75], [2, 25]])
+    del records[points[0].name]["curve"][0]["val_accuracy"]
+    (axes,) = draw_learning_curves(rows, records).axes
+    np.testing.assert_allclose(axes.lines[0].get_xydata(), [[1, 1], [2, 0.5]])

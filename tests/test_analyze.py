@@ -1,0 +1,63 @@
+"""The analyze door: what it measures, and where it writes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from rnn_mnist_tf import analyze
+from rnn_mnist_tf.report.analyses import forgetting
+from rnn_mnist_tf.training.workdir import load_model
+from tests.doors import Answer, assert_refused
+
+
+@pytest.fixture
+def knock(capsys):
+    """Returns a function that runs the door in this process."""
+
+    def run(*arguments):
+        return Answer(analyze.cli(["analyze", *map(str, arguments)]), *capsys.readouterr())
+
+    return run
+
+
+def test_the_door(knock, trained, tmp_path, mnist5k):
+    """The figures of the first 500 test images are printed and written; others stay."""
+    path = tmp_path / "analyses.json"
+    path.write_text('{"other": 1, "forgetting": 2}')
+    arguments = [f"--workdir={trained}", f"--output={path}", "--analyses=forgetting"]
+    answer = knock(*arguments)
+    figures = json.loads(answer.out)
+    assert (answer.code, answer.err, list(figures)) == (0, "", ["forgetting"])
+    assert json.loads(path.read_text()) == {"other": 1, **figures}
+    expected = forgetting(load_model(trained)[0], mnist5k.test_images[:500])
+    np.testing.assert_allclose(figures["forgetting"], expected, rtol=1e-5)
+
+
+def test_all_analyses_are_the_default(trained, digits):
+    """Both are there, of any data set."""
+    figures = analyze.run(trained, dataset=digits)
+    assert set(figures) == {"forgetting", "speed"}
+    assert len(figures["forgetting"]) == 28
+    assert all(milliseconds > 0 for milliseconds in figures["speed"].values())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["--analyses=taste"], 2, "forgetting, speed"),
+        (["--cores=-1"], 2, "cores"),
+        ([], 1, "--workdir"),
+        (["--workdir=/none"], 1, "/none"),
+    ],
+)
+def test_wrong_input(knock, arguments, code, word):
+    """One line that names the mistake."""
+    assert_refused(knock(*arguments), code, "analyze: error: ", word)
+
+
+def test_an_output_that_cannot_be_written(trained, digits, tmp_path):
+    """One line that names it."""
+    for output in ("/proc/none", tmp_path):
+        with pytest.raises(ValueError, match=str(output)):
+            analyze.run(trained, ["speed"], digits, f"{output}/x.json/y" if output else "")

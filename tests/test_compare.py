@@ -1,0 +1,340 @@
+"""The compare door: what a study leaves, what it refuses, how it goes on."""
+
+import csv
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import statistics
+import time
+
+import pytest
+from PIL import Image
+
+from rnn_mnist_tf import analyze, compare, train
+from rnn_mnist_tf.study import Children
+from rnn_mnist_tf.study.children import Ending
+from rnn_mnist_tf.study.points import config_flags
+from rnn_mnist_tf.training import checkpoint
+from tests.data.test_idx import NAMES, write
+from tests.doors import Answer, assert_refused, finish
+
+SMOKE = pathlib.Path(__file__).parents[1] / "flags" / "studies" / "smoke.flags"
+
+
+class ChildrenHere(Children):
+    """Runs the programs in this process, which has TensorFlow already; counts them."""
+
+    def __init__(self, capsys):
+        super().__init__()
+        self.programs, self._capsys = [], capsys
+
+    def run(self, program, arguments):
+        """Runs a door."""
+        if self.stopped:
+            return Ending(130, "stopped")
+        shown = self._capsys.readouterr()
+        code = {"train": train, "analyze": analyze}[program].cli([program, *arguments])
+        lines = self._capsys.readouterr().err.splitlines() or [""]
+        print(shown.out, end="")
+        print(shown.err, end="", file=compare.sys.stderr)
+        self.programs.append(program)
+        return Ending(code, lines[-1])
+
+
+@pytest.fixture
+def knock(capsys, monkeypatch):
+    """Returns a function that runs the door, and its children too, in this process.
+
+    The function's `programs` are those of the children of its last call.
+    """
+
+    def run(*arguments, stopped=False):
+        children = ChildrenHere(capsys)
+        children.stopped = stopped
+        monkeypatch.setattr(compare, "Children", lambda: children)
+        code = compare.cli(["compare", *map(str, arguments)])
+        run.programs = children.programs
+        return Answer(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def idx_files(digits, tmp_path_factory):
+    """The flags of 600 digits in files, which are read at once."""
+    directory = tmp_path_factory.mktemp("idx")
+    write(directory, {name: getattr(digits, name) for name in NAMES})
+    return ["--dataset=idx", f"--data_dir={directory}"]
+
+
+@pytest.fixture(scope="module")
+def base(small_config, idx_files):
+    """The flags of a study of short runs."""
+    config = dataclasses.replace(small_config, cell="basic_rnn", num_units=8)
+    return [*config_flags(config), *idx_files]
+
+
+def contents(directory):
+    """All files below a directory, by name, with what is in them and when it was written."""
+    paths = [path for path in pathlib.Path(directory).rglob("*") if path.is_file()]
+    return {str(p.relative_to(directory)): (p.read_bytes(), p.stat().st_mtime_ns) for p in paths}
+
+
+def read(path):
+    """The JSON of a file."""
+    return json.loads(pathlib.Path(path).read_text())
+
+
+def test_a_study(knock, base, tmp_path):
+    """A row a configuration, a record a point, pictures; a second start runs nothing."""
+    workdir, results = tmp_path / "first study", tmp_path / "results"
+    grid = "--grid=cell:basic_rnn,lstm+cell_clip=1"
+    command = [*base, grid, "--seeds=2", f"--workdir={workdir}", f"--results={results}"]
+    answer = knock(*command)
+    assert answer.code == 0
+    assert knock.programs == ["train"] * 4
+    assert answer.out == (workdir / "table.md").read_text()
+    names = [
+        "cell=basic_rnn,seed=0",
+        "cell=basic_rnn,seed=1",
+        "cell=lstm,cell_clip=1,seed=0",
+        "cell=lstm,cell_clip=1,seed=1",
+    ]
+    lines = answer.err.splitlines()
+    assert len(lines) == 4
+    for count, (name, line) in enumerate(zip(names, lines), 1):
+        result = read(workdir / "points" / name / "result.json")
+        accuracy = f"{result['test_accuracy']:.4f}"
+        assert line.startswith(f"{count}/4 {name}: test accuracy {accuracy}, ")
+        assert line.endswith(" left")
+    assert lines[-1].endswith("; 0 s left")
+    rows = read(workdir / "table.json")
+    assert [row["points"] for row in rows] == [names[:2], names[2:]]
+    for row in rows:
+        found = [read(workdir / "points" / name / "result.json") for name in row["points"]]
+        errors = [100 * result["test_errors"] / result["test_examples"] for result in found]
+        assert row["test_error_percent"] == pytest.approx(statistics.mean(errors))
+        assert row["test_error_spread"] == pytest.approx(statistics.stdev(errors))
+    written = list(csv.DictReader((workdir / "table.csv").read_text().splitlines()))
+    assert [row["cell"] for row in written] == ["basic_rnn", "lstm"]
+    pictures = {path.stem for path in workdir.glob("*.png")}
+    assert pictures == {"error_by_seconds", "learning_curves", "error_by_cell"}
+    for name in pictures:
+        with Image.open(workdir / f"{name}.png") as image:
+            image.load()
+    before = contents(workdir / "points"), contents(results)
+    again = knock(*command)
+    assert (again.code, again.out, knock.programs) == (0, answer.out, [])
+    assert (contents(workdir / "points"), contents(results)) == before
+
+
+def test_every_number_has_a_file(knock, base, tmp_path):
+    """The record: configuration, settings, curve, result, when and where it was measured."""
+    workdir, results = tmp_path / "study", tmp_path / "results"
+    knock(*base, "--grid=cell:gru;cores:1", f"--workdir={workdir}", f"--results={results}")
+    name = "cell=gru,seed=0,cores=1"
+    record = read(results / "study" / f"{name}.json")
+    run = workdir / "points" / name
+    assert record == read(run / "point.json")
+    assert record["config"] == read(run / "config.json")["config"]
+    assert record["settings"] == {"cell": "gru", "seed": 0, "cores": 1}
+    assert (record["point"], record["study"], record["seed"]) == (name, "study", 0)
+    assert record["curve"] == list(map(json.loads, (run / "metrics.jsonl").open()))
+    assert record["result"] == read(run / "result.json")
+    assert record["seconds"] > 0
+    assert record["date"][:2] == "20"
+    assert "TensorFlow" in record["machine"]
+
+
+def test_analyses(knock, base, tmp_path):
+    """They follow the training, and can be asked for later; nothing is trained again."""
+    command = [*base, "--grid=cell:basic_rnn", f"--workdir={tmp_path}", "--noprogress"]
+    path = tmp_path / "points" / "cell=basic_rnn,seed=0" / "point.json"
+    assert knock(*command, "--analyses=forgetting").code == 0
+    assert knock.programs == ["train", "analyze"]
+    first = read(path)
+    assert list(first["analyses"]) == ["forgetting"]
+    assert (tmp_path / "forgetting.png").is_file()
+    answer = knock(*command, "--analyses=forgetting,speed")
+    assert (answer.code, knock.programs) == (0, ["analyze"])
+    assert "batch 100" in answer.out
+    second = read(path)
+    assert set(second.pop("analyses")) == {"forgetting", "speed"}
+    analyses = first.pop("analyses")
+    assert (first, read(path)["analyses"]["forgetting"]) == (second, analyses["forgetting"])
+
+
+def test_a_failing_point_does_not_stop_the_others(knock, base, tmp_path):
+    """It is recorded, named at the end, and tried again at the next start."""
+    grid = "--grid=learning_rate:1e38,0.01"
+    command = [*base, grid, f"--workdir={tmp_path}"]
+    answer = knock(*command, "--noprogress")
+    assert answer.code == 1
+    (line,) = answer.err.splitlines()
+    failed = "learning_rate=1e+38,seed=0"
+    for word in ("compare: error: ", failed, "exit code 1", "loss is", "finite"):
+        assert word in line
+    failure = read(tmp_path / "failed" / f"{failed}.json")
+    assert (failure["program"], failure["code"]) == ("train", 1)
+    assert failure["error"].startswith("train: error: The loss is")
+    assert [row["flags"] for row in read(tmp_path / "table.json")] == [{"learning_rate": 0.01}]
+    assert knock(*command).code == 1
+    assert knock.programs == ["train"]
+
+
+def test_what_failed_can_be_mended(knock, base, tmp_path):
+    """A cause outside of the configuration goes away, and so does the record of the failure."""
+    command = [*base, "--grid=cell:gru", f"--workdir={tmp_path}", "--noprogress"]
+    (tmp_path / "points").mkdir()
+    in_the_way = tmp_path / "points" / "cell=gru,seed=0"
+    in_the_way.touch()
+    answer = knock(*command)
+    assert (answer.code, answer.out) == (1, "")
+    assert [path.name for path in (tmp_path / "failed").iterdir()] == ["cell=gru,seed=0.json"]
+    in_the_way.unlink()
+    assert knock(*command).code == 0
+    assert list((tmp_path / "failed").iterdir()) == []
+
+
+def test_another_configuration_in_a_point_s_place(knock, base, tmp_path):
+    """One line before anything runs; --overwrite replaces what differs, and only that."""
+    place = [f"--workdir={tmp_path}", "--noprogress"]
+    assert knock(*base, "--grid=cell:basic_rnn", *place).code == 0
+    before = contents(tmp_path)
+    grid = "--grid=cell:gru,basic_rnn"
+    answer = knock(*base, "--num_units=5", grid, *place)
+    words = ["cell=basic_rnn,seed=0", "num_units: 5, not 8", "--overwrite"]
+    assert_refused(answer, 1, "compare: error: ", *words)
+    assert (contents(tmp_path), knock.programs) == (before, [])
+    assert knock(*base, "--num_units=5", grid, *place, "--overwrite").code == 0
+    assert knock.programs == ["train", "train"]
+    assert knock(*base, "--num_units=5", grid, *place, "--overwrite").code == 0
+    assert knock.programs == []
+    record = read(tmp_path / "points" / "cell=basic_rnn,seed=0" / "point.json")
+    assert record["config"]["num_units"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        ([], 2, "--grid="),
+        (["--grid=colour:red"], 2, "colour"),
+        (["--grid=cell:gpu"], 2, "gpu"),
+        (["--grid=num_units:many"], 2, "many"),
+        (["--grid=num_units:0"], 2, "at least 1"),
+        (["--grid=cell"], 2, "malformed"),
+        (["--grid=cell:lstm+num_units=1;num_units:2"], 2, "twice"),
+        (["--grid=cell:gru", "--seeds=0"], 2, "seeds"),
+        (["--grid=cell:gru", "--analyses=taste"], 2, "forgetting"),
+        (["--grid=cell:gru", "--cell=gpu"], 2, "gpu"),
+        (["--grid=cell:gru", "--name=a/b"], 1, "a/b"),
+        (["--grid=cell:gru", "--data_dir="], 1, "--data_dir"),
+        (["--grid=cell:gru", "--data_dir=/none"], 1, "/none"),
+        (["--grid=dataset:idx,no_such_set"], 1, "no_such_set"),
+        (["--grid=cell:lstm,gru+use_peepholes=true"], 1, "cell=gru,use_peepholes=true,seed=0"),
+        (["--grid=scan:rows,patches+patch_size=5"], 1, "4 and 7"),
+        (["--grid=validation_fraction:0.1,1"], 1, "validation_fraction=1"),
+    ],
+)
+def test_wrong_input(knock, base, tmp_path, arguments, code, word):
+    """One line that names the mistake, before anything runs or is on disk."""
+    workdir = tmp_path / "study"
+    answer = knock(*base, f"--workdir={workdir}", *arguments)
+    assert_refused(answer, code, "compare: error: ", word)
+    assert not workdir.exists()
+
+
+def test_no_workdir(knock, base):
+    """There is nowhere to write to without one."""
+    assert_refused(knock(*base, "--grid=cell:gru"), 1, "compare: error: ", "--workdir")
+
+
+def test_a_workdir_that_cannot_be_written(knock, base):
+    """One line that names it."""
+    answer = knock(*base, "--grid=cell:gru", "--workdir=/proc/study")
+    assert_refused(answer, 1, "compare: error: ", "/proc/study")
+
+
+def test_two_at_a_time(knock, base, tmp_path):
+    """The second is refused, and leaves the first alone."""
+    with compare.lock(tmp_path):
+        answer = knock(*base, "--grid=cell:gru", f"--workdir={tmp_path}")
+    assert_refused(answer, 1, "compare: error: ", str(tmp_path), "another compare")
+    assert knock.programs == []
+    assert knock(*base, "--grid=cell:gru", f"--workdir={tmp_path}", "--noprogress").code == 0
+
+
+def test_a_stop_between_points(knock, base, tmp_path):
+    """No further child begins; one line, exit code 130."""
+    answer = knock(*base, "--grid=cell:gru", f"--workdir={tmp_path}", stopped=True)
+    assert_refused(answer, 130, "compare: stopped", str(tmp_path), "same command")
+    assert knock.programs == []
+
+
+def wait_for(condition, program):
+    """Waits until something is so while a program runs."""
+    while not condition():
+        assert program.poll() is None, finish(program)
+        time.sleep(0.02)
+
+
+def children_of(program):
+    """The numbers of the processes that a program started."""
+    path = pathlib.Path(f"/proc/{program.pid}/task/{program.pid}/children")
+    return [int(number) for number in path.read_text().split()]
+
+
+def is_running(number):
+    """Whether a process is there, and no zombie."""
+    try:
+        return pathlib.Path(f"/proc/{number}/stat").read_text().rsplit(")")[-1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="asks Linux for children")
+def test_a_killed_study_goes_on(start, tmp_path, idx_files):
+    """After a KILL nothing runs on; the same command does what is left, and only that."""
+    workdir, points = tmp_path / "smoke", tmp_path / "smoke" / "points"
+    command = [f"--flagfile={SMOKE}", f"--workdir={workdir}", *idx_files]
+    names = ["cell=basic_rnn,seed=0", "cell=gru,seed=0", "scan=columns,cell=gru,seed=0"]
+    program = start("compare", *command)
+    wait_for((points / names[0] / "point.json").exists, program)
+    wait_for((points / names[1] / "config.json").exists, program)
+    (child,) = children_of(program)
+    program.send_signal(signal.SIGKILL)
+    assert finish(program).code == -signal.SIGKILL
+    deadline = time.monotonic() + 5
+    while is_running(child) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert not is_running(child)
+    assert not (points / names[1] / "point.json").exists()
+    before = contents(points / names[0])
+    answer = finish(start("compare", *command))
+    assert answer.code == 0, answer.err
+    assert contents(points / names[0]) == before
+    assert all((points / name / "point.json").is_file() for name in names)
+    assert sorted(os.listdir(points)) == sorted(names)
+    lines = answer.err.splitlines()
+    assert lines[0] == "1/3 points are done"
+    assert [line.split(":")[0] for line in lines[1:]] == [f"2/3 {names[1]}", f"3/3 {names[2]}"]
+    assert answer.out == (workdir / "table.md").read_text()
+    assert len(answer.out.splitlines()) == 5
+
+
+def test_ctrl_c_reaches_the_point(start, tmp_path, base):
+    """The point is saved where it stands; one line, exit code 130."""
+    run = tmp_path / "points" / "cell=gru,seed=0"
+    options = ["--epochs=5000", "--grid=cell:gru", "--steps_per_call=5"]
+    program = start("compare", *base, *options, f"--workdir={tmp_path}")
+    wait_for((run / "metrics.jsonl").exists, program)
+    program.send_signal(signal.SIGINT)
+    assert_refused(finish(program), 130, "compare: stopped", str(tmp_path), "same command")
+    done = len((run / "metrics.jsonl").read_text().splitlines())
+    newest = checkpoint.list_checkpoints(run / "checkpoints")[0]
+    # 540 of 600 images are trained on, 32 a step.
+    assert 17 * done <= int(newest.stem.removeprefix("step-")) < 17 * 5000
+    assert not (run / "result.json").exists()
+    assert not (tmp_path / "failed").exists()
