@@ -34,6 +34,9 @@ class Augmentation(typing.NamedTuple):
         return any(self)
 
 
+UNCHANGED = Augmentation()
+
+
 def augment_images(images, augmentation, seed):
     """Returns images that were moved at random, each otherwise; what comes in from outside is 0.
 
