@@ -2,6 +2,8 @@
 
 import keras
 
+from rnn_mnist_tf.models.layers import AtLeastOneRow, RowsOf
+
 
 def parse_filters(text):
     """Returns the filters of each block, from a comma list.
@@ -72,9 +74,9 @@ def convolve(values, filters, tap):
     """
     shape = tuple(values.shape[1:])
     feature_shape(shape, filters, tap)
-    features = values
+    features = AtLeastOneRow(name="at_least_one_row")(values)
     if len(shape) == 2:
-        features = keras.layers.Reshape((*shape, 1), name="channel")(values)
+        features = keras.layers.Reshape((*shape, 1), name="channel")(features)
     for block, size in enumerate(filters[:tap], start=1):
         convolution = keras.layers.Conv2D(
             size, 3, padding="same", use_bias=False, name=f"convolution_{block}"
@@ -84,4 +86,4 @@ def convolve(values, filters, tap):
         features = keras.layers.ReLU(name=f"relu_{block}")(features)
         if block % 2 == 0:
             features = keras.layers.MaxPooling2D(2, name=f"pool_{block}")(features)
-    return features
+    return RowsOf(name="features")([features, values])

@@ -187,3 +187,42 @@ class AttentionOverSteps(keras.layers.Layer):
         """Weighs the steps."""
         weights = tf.nn.softmax(self.score(self.hidden(outputs)), axis=0)
         return tf.reduce_sum(weights * outputs, 0)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AtLeastOneRow(keras.layers.Layer):
+    """Gives an empty batch one row of zeros, and leaves other batches alone.
+
+    TensorFlow's convolutions on a CPU give a batch of no rows a wrong number of channels, and batch
+    statistics of no rows are not numbers.
+
+    >>> AtLeastOneRow()(tf.ones([0, 2])).shape, AtLeastOneRow()(tf.ones([3, 2])).shape
+    (TensorShape([1, 2]), TensorShape([3, 2]))
+    """
+
+    def call(self, values):
+        """Appends the row where it is missing."""
+        rows = tf.cast(tf.equal(tf.shape(values)[0], 0), tf.int32)
+        return tf.concat([values, tf.zeros([rows, *values.shape[1:]], values.dtype)], 0)
+
+    def compute_output_shape(self, values_shape):
+        """Returns the shape, whose batch may be another."""
+        return (None, *values_shape[1:])
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class RowsOf(keras.layers.Layer):
+    """As many rows of the first as the second has: undoes `AtLeastOneRow`.
+
+    >>> RowsOf()([tf.ones([1, 2]), tf.ones([0, 3])]).shape
+    TensorShape([0, 2])
+    """
+
+    def call(self, values):
+        """Drops the rest."""
+        values, other = values
+        return values[: tf.shape(other)[0]]
+
+    def compute_output_shape(self, shapes):
+        """Returns the shape."""
+        return (shapes[1][0], *shapes[0][1:])
