@@ -89,7 +89,8 @@ def cut_patches(values, patch_size, layer=1):
     try:
         check_patch_size(patch_size, height, width)
     except ValueError as error:
-        raise ValueError(f"Layer {layer} of renet: {error}") from error
+        advice = " Lower --num_layers." if layer > 1 else ""
+        raise ValueError(f"Layer {layer} of renet: {error}{advice}") from error
     rows, columns = height // patch_size, width // patch_size
     values = keras.ops.reshape(values, (-1, rows, patch_size, columns, patch_size * channels))
     values = keras.ops.transpose(values, (0, 1, 3, 2, 4))
