@@ -1,6 +1,7 @@
-"""Images: colour to gray, and the ways in which an image becomes a sequence."""
+"""Images: colour to gray, augmentation, and the ways in which an image becomes a sequence."""
 
+from rnn_mnist_tf.images.augment import Augmentation, augment_images
 from rnn_mnist_tf.images.grayscale import rgb_to_grayscale, split_channels
 from rnn_mnist_tf.images.scan import SCANS, Scan
 
-__all__ = ["SCANS", "Scan", "rgb_to_grayscale", "split_channels"]
+__all__ = ["SCANS", "Augmentation", "Scan", "augment_images", "rgb_to_grayscale", "split_channels"]

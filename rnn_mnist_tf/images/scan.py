@@ -69,7 +69,7 @@ the nearest are 4 and 7.
             )
         object.__setattr__(self, "image_shape", tuple(int(size) for size in shape))
         if self.name == "patches":
-            _check_patch_size(self.patch_size, *self.image_shape[:2])
+            check_patch_size(self.patch_size, *self.image_shape[:2])
 
     @property
     def time_steps(self):
@@ -179,7 +179,15 @@ def _as_seed(seed):
     return tf.cast(seed, tf.int64)  # Keras's seeds have a dtype of their own
 
 
-def _check_patch_size(patch_size, height, width):
+def check_patch_size(patch_size, height, width):
+    """Raises `ValueError` for a patch that does not divide both sides; it names the nearest.
+
+    >>> check_patch_size(7, 28, 28)
+    >>> check_patch_size(3, 28, 28)
+    Traceback (most recent call last):
+    ValueError: Received patch_size=3 for images of 28 x 28, expected a divisor of both sides: \
+the nearest are 2 and 4.
+    """
     if not isinstance(patch_size, int) or isinstance(patch_size, bool) or patch_size < 1:
         raise ValueError(f"Received patch_size={patch_size!r}, expected a positive integer.")
     if height % patch_size or width % patch_size:

@@ -1,8 +1,14 @@
 """Models: plain Keras models, from plain pixels to logits, behind one registry."""
 
 from rnn_mnist_tf.models.cells import APIS, CELLS, make_cell
+from rnn_mnist_tf.models.cldnn import build_cldnn
+from rnn_mnist_tf.models.cnn import build_cnn
+from rnn_mnist_tf.models.cnn_rnn import build_cnn_rnn
+from rnn_mnist_tf.models.front import Front
+from rnn_mnist_tf.models.heads import HEADS
 from rnn_mnist_tf.models.registry import BUDGETS, MODELS, build_model
-from rnn_mnist_tf.models.rnn import HEADS, build_rnn
+from rnn_mnist_tf.models.renet import build_renet
+from rnn_mnist_tf.models.rnn import build_rnn
 from rnn_mnist_tf.models.serialize import SERIALIZATIONS, SHUFFLES
 
 __all__ = [
@@ -13,7 +19,12 @@ __all__ = [
     "MODELS",
     "SERIALIZATIONS",
     "SHUFFLES",
+    "Front",
+    "build_cldnn",
+    "build_cnn",
+    "build_cnn_rnn",
     "build_model",
+    "build_renet",
     "build_rnn",
     "make_cell",
 ]

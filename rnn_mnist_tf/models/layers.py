@@ -3,8 +3,47 @@
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.images import Scan, rgb_to_grayscale
+from rnn_mnist_tf.images import Augmentation, Scan, augment_images, rgb_to_grayscale
 from rnn_mnist_tf.rnn_cell.base import PACKAGE
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class Augment(keras.layers.Layer):
+    """`augment_images` as a Keras layer: in training alone, otherwise the images as they are.
+
+    Args:
+        shift, rotation, zoom, elastic: see `rnn_mnist_tf.images.Augmentation`.
+        seed: of the draws.
+
+    Call arguments:
+        images: `[batch, h, w]` or `[batch, h, w, channels]`, any numbers.
+        training: Keras's; None means False.
+
+    >>> images = tf.ones([2, 4, 4])
+    >>> layer = Augment(shift=0.5)
+    >>> bool(tf.reduce_all(layer(images) == images))
+    True
+    """
+
+    def __init__(self, shift=0.0, rotation=0.0, zoom=0.0, elastic=0.0, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.augmentation = Augmentation(shift, rotation, zoom, elastic)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, images, training=None):
+        """Moves the images."""
+        images = tf.cast(images, self.compute_dtype)
+        if not training:
+            return images
+        channels = images if images.shape.rank == 4 else images[..., None]
+        moved = augment_images(channels, self.augmentation, self.seed_generator.next())
+        moved = tf.cast(moved, self.compute_dtype)
+        return moved if images.shape.rank == 4 else moved[..., 0]
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), **self.augmentation._asdict(), "seed": self.seed}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -62,6 +101,27 @@ class Grayscale(keras.layers.Layer):
     def get_config(self):
         """Returns the constructor's arguments."""
         return {**super().get_config(), "weights": self.channel_weights}
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class BlankSteps(keras.layers.Layer):
+    """Appends steps of one value to `[time, batch, features]`.
+
+    >>> BlankSteps(2, -1.0)(tf.zeros([1, 1, 1])).numpy().ravel().tolist()
+    [0.0, -1.0, -1.0]
+    """
+
+    def __init__(self, steps, value=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.steps, self.value = steps, value
+
+    def call(self, sequence):
+        """Pads the first axis at its end."""
+        return tf.pad(sequence, [[0, self.steps], [0, 0], [0, 0]], constant_values=self.value)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "steps": self.steps, "value": self.value}
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -127,3 +187,42 @@ class AttentionOverSteps(keras.layers.Layer):
         """Weighs the steps."""
         weights = tf.nn.softmax(self.score(self.hidden(outputs)), axis=0)
         return tf.reduce_sum(weights * outputs, 0)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class AtLeastOneRow(keras.layers.Layer):
+    """Gives an empty batch one row of zeros, and leaves other batches alone.
+
+    TensorFlow's convolutions on a CPU give a batch of no rows a wrong number of channels, and batch
+    statistics of no rows are not numbers.
+
+    >>> AtLeastOneRow()(tf.ones([0, 2])).shape, AtLeastOneRow()(tf.ones([3, 2])).shape
+    (TensorShape([1, 2]), TensorShape([3, 2]))
+    """
+
+    def call(self, values):
+        """Appends the row where it is missing."""
+        rows = tf.cast(tf.equal(tf.shape(values)[0], 0), tf.int32)
+        return tf.concat([values, tf.zeros([rows, *values.shape[1:]], values.dtype)], 0)
+
+    def compute_output_shape(self, values_shape):
+        """Returns the shape, whose batch may be another."""
+        return (None, *values_shape[1:])
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class RowsOf(keras.layers.Layer):
+    """As many rows of the first as the second has: undoes `AtLeastOneRow`.
+
+    >>> RowsOf()([tf.ones([1, 2]), tf.ones([0, 3])]).shape
+    TensorShape([0, 2])
+    """
+
+    def call(self, values):
+        """Drops the rest."""
+        values, other = values
+        return values[: tf.shape(other)[0]]
+
+    def compute_output_shape(self, shapes):
+        """Returns the shape."""
+        return (shapes[1][0], *shapes[0][1:])

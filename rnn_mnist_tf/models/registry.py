@@ -1,48 +1,167 @@
 """A model is rebuilt from a run's configuration by its name."""
 
+import itertools
+
+from rnn_mnist_tf.images import Augmentation
 from rnn_mnist_tf.models.cells import make_cell
+from rnn_mnist_tf.models.cldnn import build_cldnn
+from rnn_mnist_tf.models.cnn import build_cnn
+from rnn_mnist_tf.models.cnn_rnn import build_cnn_rnn
+from rnn_mnist_tf.models.convolution import feature_shape, parse_filters
+from rnn_mnist_tf.models.front import Front
+from rnn_mnist_tf.models.renet import build_renet
 from rnn_mnist_tf.models.rnn import build_rnn, step_size
+from rnn_mnist_tf.models.serialize import sequence_shape
+
+BUDGETS = ("cnn_rnn", "rnn")
 
 
-def _rnn(config, image_shape, num_classes):
-    def cell(seed):
+def _cell_maker(config, num_layers):
+    """Returns `make(input_size)`, whose cells drop out each with a seed of its own."""
+    seeds = itertools.count(config.seed, num_layers)
+
+    def make(input_size):
         return make_cell(
             config.cell,
             config.num_units,
-            config.num_layers,
+            num_layers,
             config.use_peepholes,
             config.cell_clip,
             config.num_proj,
-            input_size=step_size(image_shape, config.scan, config.patch_size, config.grayscale),
+            input_size=input_size,
             residual=config.residual,
             input_keep_prob=config.input_keep_prob,
             output_keep_prob=config.output_keep_prob,
             state_keep_prob=config.state_keep_prob,
-            seed=seed,
+            seed=next(seeds),
             api=config.api,
         )
 
+    return make
+
+
+def _cells(config, input_size):
+    """Returns the cell, and the backward one or None."""
+    make = _cell_maker(config, config.num_layers)
+    return make(input_size), make(input_size) if config.bidirectional else None
+
+
+def _augmentation(config):
+    return Augmentation(
+        config.augment_shift, config.augment_rotation, config.augment_zoom, config.augment_elastic
+    )
+
+
+def _front(config):
+    return Front(
+        config.grayscale,
+        config.pixel_scale,
+        config.pixel_offset,
+        _augmentation(config),
+        config.seed,
+    )
+
+
+def _convolution(config):
+    return {"filters": parse_filters(config.filters), "tap": config.tap}
+
+
+def _feature_size(config, image_shape):
+    """Returns the features of a step of the serialized feature map."""
+    shape = feature_shape(_front(config).shape(image_shape), **_convolution(config))
+    return sequence_shape(shape, config.serialize)[1]
+
+
+def _rnn(config, image_shape, num_classes):
+    size = step_size(image_shape, config.scan, config.patch_size, config.grayscale)
+    cell, cell_bw = _cells(config, size)
     return build_rnn(
         image_shape,
         num_classes,
-        cell(config.seed),
+        cell,
         scan=config.scan,
         patch_size=config.patch_size,
         scan_seed=config.seed,
         grayscale=config.grayscale,
         pixel_scale=config.pixel_scale,
         pixel_offset=config.pixel_offset,
-        cell_bw=cell(config.seed + config.num_layers) if config.bidirectional else None,
+        cell_bw=cell_bw,
         head=config.head,
+        augmentation=_augmentation(config),
+        blank_steps=config.blank_steps,
+        dense_units=config.dense_units,
+        dense_keep_prob=config.dense_keep_prob,
     )
 
 
-MODELS = {"rnn": _rnn}
-BUDGETS = ("cnn_rnn", "rnn")
+def _cnn_rnn(config, image_shape, num_classes):
+    return build_cnn_rnn(
+        image_shape,
+        num_classes,
+        *_cells(config, _feature_size(config, image_shape)),
+        **_convolution(config),
+        serialize=config.serialize,
+        shuffle_steps=config.shuffle_steps,
+        head=config.head,
+        dense_units=config.dense_units,
+        dense_keep_prob=config.dense_keep_prob,
+        front=_front(config),
+        seed=config.seed,
+    )
+
+
+def _cnn(config, image_shape, num_classes):
+    other = MODELS[config.budget_model](config, image_shape, num_classes)
+    return build_cnn(
+        image_shape,
+        num_classes,
+        other.count_params(),
+        **_convolution(config),
+        head=config.head,
+        dense_keep_prob=config.dense_keep_prob,
+        front=_front(config),
+        seed=config.seed,
+    )
+
+
+def _cldnn(config, image_shape, num_classes):
+    return build_cldnn(
+        image_shape,
+        num_classes,
+        *_cells(config, config.reduction),
+        **_convolution(config),
+        reduction=config.reduction,
+        serialize=config.serialize,
+        shuffle_steps=config.shuffle_steps,
+        head=config.head,
+        dense_units=config.dense_units or config.num_units,
+        dense_keep_prob=config.dense_keep_prob,
+        front=_front(config),
+        seed=config.seed,
+    )
+
+
+def _renet(config, image_shape, num_classes):
+    return build_renet(
+        image_shape,
+        num_classes,
+        _cell_maker(config, num_layers=1),
+        patch_size=config.patch_size,
+        num_layers=config.num_layers,
+        dense_units=config.dense_units,
+        dense_keep_prob=config.dense_keep_prob,
+        front=_front(config),
+        seed=config.seed,
+    )
+
+
+MODELS = {"rnn": _rnn, "cnn_rnn": _cnn_rnn, "cnn": _cnn, "cldnn": _cldnn, "renet": _renet}
 
 
 def build_model(config, image_shape, num_classes):
     """Builds the Keras model that a configuration names, plain pixels to logits.
+
+    `cnn` has as many parameters as `config.budget_model` of the same options, or just fewer.
 
     Args:
         config: a `TrainConfig`, or anything with its fields.

@@ -3,18 +3,10 @@
 import keras
 
 from rnn_mnist_tf.images import Scan
-from rnn_mnist_tf.models.layers import (
-    AttentionOverSteps,
-    Grayscale,
-    LastStep,
-    MeanStep,
-    ReverseTime,
-    ScanImage,
-)
-from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell
-from rnn_mnist_tf.unroll import DynamicRNN
-
-HEADS = ("last", "mean", "attention")
+from rnn_mnist_tf.images.augment import UNCHANGED
+from rnn_mnist_tf.models.front import Front
+from rnn_mnist_tf.models.heads import apply_dense, apply_head, check_head, run_directions
+from rnn_mnist_tf.models.layers import BlankSteps, ScanImage
 
 
 def build_rnn(
@@ -29,6 +21,11 @@ def build_rnn(
     pixel_offset=0.0,
     cell_bw=None,
     head="last",
+    *,
+    augmentation=UNCHANGED,
+    blank_steps=0,
+    dense_units=0,
+    dense_keep_prob=1.0,
 ):
     """Builds the classifier: plain pixels in, logits out.
 
@@ -43,12 +40,16 @@ def build_rnn(
         num_classes: the number of logits.
         cell: an `RNNCell` or a Keras cell, for example from `make_cell`. Keras's cells run in
             `keras.layers.RNN`, all others in `DynamicRNN`.
-        scan, patch_size, scan_seed: how an image becomes a sequence; see `Scan`.
-        grayscale: for colour images, `rec601`, `article`, or `none`, which keeps the channels.
-        pixel_scale, pixel_offset: the normalisation of pixels 0 to 255.
+        scan, patch_size: how an image becomes a sequence; see `Scan`.
+        scan_seed: of the scan's order, and of everything else that is drawn.
+        grayscale, pixel_scale, pixel_offset, augmentation: see `Front`.
         cell_bw: None, or a second cell that reads the steps backward; its outputs are put beside.
         head: what the dense layer sees: `last`, each cell's last output; `mean`, the mean over
             steps; `attention`, a learnt weighted mean.
+        blank_steps: so many steps of black pixels follow the image's; a second cell meets them
+            first.
+        dense_units, dense_keep_prob: a hidden layer and dropout before the logits; see
+            `apply_dense`.
 
     Returns:
         A `keras.Model` from uint8 `[batch, *image_shape]` to float32 `[batch, num_classes]`.
@@ -60,30 +61,17 @@ def build_rnn(
     >>> build_rnn((28, 28), 10, make_cell()).count_params()
     133010
     """
-    if head not in HEADS:
-        raise ValueError(f"Received head={head!r}, expected one of {HEADS}.")
-    images = keras.Input(image_shape, dtype="uint8", name="images")
-    values = keras.layers.Rescaling(pixel_scale, pixel_offset, name="normalise")(images)
-    if len(image_shape) == 3 and grayscale != "none":
-        values = Grayscale(grayscale, name="grayscale")(values)
-    gray_shape = scanned_shape(image_shape, grayscale)
+    check_head(head)
+    front = Front(grayscale, pixel_scale, pixel_offset, augmentation, scan_seed)
+    images, values = front(image_shape)
+    gray_shape = front.shape(image_shape)
     sequence = ScanImage(scan, gray_shape, patch_size, scan_seed, name="scan")(values)
-    directions = [run_over_time(cell, sequence, "rnn")]
-    if cell_bw is not None:
-        backward = ReverseTime(name="reverse_inputs")(sequence)
-        directions.append(run_over_time(cell_bw, backward, "rnn_backward"))
-    features = _apply_head(head, directions)
-    logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(features)
+    if blank_steps:
+        blank = BlankSteps(blank_steps, front.blank(image_shape), name="blank_steps")
+        sequence = blank(sequence)
+    features = apply_head(head, run_directions(cell, cell_bw, sequence))
+    logits = apply_dense(features, num_classes, dense_units, dense_keep_prob, scan_seed)
     return keras.Model(images, logits, name="rnn_classifier")
-
-
-def scanned_shape(image_shape, grayscale):
-    """Returns the shape of the images that are scanned, after colour went to gray.
-
-    >>> scanned_shape((32, 32, 3), "rec601"), scanned_shape((32, 32, 3), "none")
-    ((32, 32), (32, 32, 3))
-    """
-    return tuple(image_shape) if grayscale == "none" else tuple(image_shape)[:2]
 
 
 def step_size(image_shape, scan, patch_size, grayscale):
@@ -92,32 +80,4 @@ def step_size(image_shape, scan, patch_size, grayscale):
     >>> step_size((28, 28), "patches", 7, "rec601")
     49
     """
-    return Scan(scan, scanned_shape(image_shape, grayscale), patch_size).input_size
-
-
-def run_over_time(cell, sequence, name):
-    """Returns the outputs of a cell over `[time, batch, input_size]`, time first.
-
-    >>> run_over_time(keras.layers.GRUCell(4), keras.Input((2, 3), batch_size=5), "rnn").shape
-    (5, 2, 4)
-    """
-    # The state is not needed here: without lengths the last output is the whole answer.
-    if isinstance(cell, KerasCell.TAKEN):
-        layer = keras.layers.RNN(cell, return_sequences=True, return_state=True, name=name)
-        swap = (1, 0, 2)
-        outputs, *_ = layer(keras.ops.transpose(sequence, swap))
-        return keras.ops.transpose(outputs, swap)
-    return DynamicRNN(cell, time_major=True, return_state=False, name=name)(sequence)
-
-
-def _apply_head(head, directions):
-    """Returns `[batch, features]` from the outputs of one direction, or two."""
-    if head == "attention":
-        if len(directions) == 2:
-            directions = [directions[0], ReverseTime(name="reverse_outputs")(directions[1])]
-            directions = [keras.layers.Concatenate(name="both")(directions)]
-        return AttentionOverSteps(name="attention")(directions[0])
-    # Each direction's own last step has seen the whole image.
-    pool = LastStep(name="last_step") if head == "last" else MeanStep(name="mean_step")
-    features = [pool(outputs) for outputs in directions]
-    return features[0] if len(features) == 1 else keras.layers.Concatenate(name="both")(features)
+    return Scan(scan, Front(grayscale).shape(image_shape), patch_size).input_size

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rnn_mnist_tf.models import build_rnn, make_cell
-from rnn_mnist_tf.models.rnn import Grayscale, ScanImage
+from rnn_mnist_tf.models.layers import Grayscale, ScanImage
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, MultiRNNCell
 from tests import reference
 
