@@ -12,7 +12,7 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report import classification_scores, format_scores
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model
+from rnn_mnist_tf.training.workdir import load_model, read_description
 
 _FULL_MNIST = ("mnist", "idx")
 
@@ -79,7 +79,7 @@ def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
-    configure_threads()
+    configure_threads(model=read_description(values.workdir).config.model)
     scores = run(values.workdir, None, values.dataset, values.data_dir, values.tfds_dir)
     for warning in scores["warnings"]:
         print(f"evaluate: warning: {warning}", file=sys.stderr)

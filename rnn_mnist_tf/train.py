@@ -166,9 +166,9 @@ def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
-    configure_threads(values.cores)
     names = [field.name for field in dataclasses.fields(TrainConfig)]
     config = TrainConfig(**{name: values[name].value for name in names})
+    configure_threads(values.cores, config.model)
     result = run(
         config,
         values.workdir,

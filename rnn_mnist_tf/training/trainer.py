@@ -18,10 +18,9 @@ import tensorflow as tf
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.models import build_model
 from rnn_mnist_tf.training.checkpoint import load_checkpoint, save_checkpoint
+from rnn_mnist_tf.training.predictor import make_predictor
 from rnn_mnist_tf.training.schedules import make_learning_rate, make_optimizer
 from rnn_mnist_tf.training.strategy import choose_parts, split_rows
-
-_EVALUATION_BATCH = 1000
 
 
 class Trainer:
@@ -268,34 +267,3 @@ def seed_generators(model):
             if all(generator is not known for known in found):
                 found.append(generator)
     return found
-
-
-def make_predictor(model, batch_size=_EVALUATION_BATCH):
-    """Returns a function from uint8 images to logits, NumPy arrays both.
-
-    Every image is answered, whatever the batch size. The graph is traced once.
-
-    Args:
-        model: pixels to logits.
-        batch_size: images a call of the graph.
-
-    >>> from rnn_mnist_tf.models import build_rnn, make_cell
-    >>> predict = make_predictor(build_rnn((4, 4), 3, make_cell("gru", 2)))
-    >>> predict(np.zeros([5, 4, 4], np.uint8)).shape
-    (5, 3)
-    """
-    parts = choose_parts(model, batch_size)
-
-    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)])
-    def logits_of(batch):
-        bounds = split_rows(tf.shape(batch)[0], parts)
-        pieces = [batch[begin:end] for begin, end in itertools.pairwise(bounds)]
-        return tf.concat([model(piece, training=False) for piece in pieces], 0)
-
-    def predict(images):
-        # At least one batch, so that no images give no logits.
-        begins = range(0, max(1, len(images)), batch_size)
-        batches = [images[begin : begin + batch_size] for begin in begins]
-        return np.concatenate([logits_of(tf.constant(batch)).numpy() for batch in batches])
-
-    return predict

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rnn_mnist_tf.models import build_model
-from rnn_mnist_tf.training import TrainConfig, Trainer, make_predictor
+from rnn_mnist_tf.training import TrainConfig, Trainer
 
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.01),
@@ -344,11 +344,3 @@ def test_training_learns(mnist5k):
     trainer.fit()
     predicted = np.argmax(trainer.predict_logits(mnist5k.test_images), axis=1)
     assert np.mean(predicted == mnist5k.test_labels) > 0.55
-
-
-@pytest.mark.parametrize("count", [1, 6, 7, 8, 20])
-def test_a_predictor_answers_every_image(data, count):
-    """Whatever the batch size, each image has its own logits, in order."""
-    model = build_model(make_config(cell="gru"), (28, 28), 10)
-    logits = make_predictor(model, batch_size=7)(data[0][:count])
-    np.testing.assert_allclose(logits, model(data[0][:count]), atol=1e-5)
