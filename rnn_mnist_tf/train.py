@@ -9,7 +9,7 @@ import threading
 import numpy as np
 from absl import flags
 
-from rnn_mnist_tf.data import load_dataset, validation_split
+from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report import ProgressBar, classification_scores, save_confusion_matrix
@@ -90,6 +90,7 @@ def run(
     train, held_out = validation_split(
         dataset.train_labels, config.validation_fraction, config.seed
     )
+    train = training_subset(dataset.train_labels, train, config.train_examples, config.seed)
     trainer = Trainer(
         config,
         dataset.train_images[train],

@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from rnn_mnist_tf import train
+from rnn_mnist_tf.data import validation_split
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.training import checkpoint
 from rnn_mnist_tf.training import workdir as workdirs
@@ -132,6 +133,7 @@ def test_overwrite(workdir, trained, small_config, digits):
         {"num_proj": 3},
         {"validation_fraction": 0.999},
         {"validation_fraction": 1.0},
+        {"train_examples": 541},  # a tenth of 600 is held out
     ],
 )
 def test_options_that_do_not_fit_cost_nothing(workdir, small_config, digits, options):
@@ -213,6 +215,18 @@ def test_a_run_under_a_strategy(tmp_path, trained, small_config, digits):
     strategy = tf.distribute.OneDeviceStrategy("CPU:0")
     train.run(small_config, tmp_path, dataset=digits, strategy=strategy)
     assert same_weights(tmp_path, trained)
+
+
+def test_fewer_images(tmp_path, trained, small_config, digits):
+    """The run trains on as many as it was told, and validates on all that were held out."""
+    config = dataclasses.replace(small_config, train_examples=50)
+    result = train.run(config, tmp_path, dataset=digits)
+    assert result["train_examples"] == 50
+    _, held_out = validation_split(digits.train_labels, config.validation_fraction, config.seed)
+    logits = load_model(tmp_path)[0](digits.train_images[held_out])
+    hits = np.argmax(logits, axis=1) == digits.train_labels[held_out]
+    assert (len(hits), result["val_accuracy"]) == (60, np.mean(hits))
+    assert not same_weights(tmp_path, trained)
 
 
 def test_signal_handlers_are_given_back(tmp_path, small_config, digits):
