@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import signal
 import sys
 import threading
@@ -15,6 +16,7 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report import ProgressBar, classification_scores, save_confusion_matrix
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training import workdir as workdirs
+from rnn_mnist_tf.training.config import PLACES
 from rnn_mnist_tf.training.strategy import configure_threads
 
 _DEFINE = {
@@ -163,12 +165,24 @@ def _finish(trainer, dataset, workdir):
     return result
 
 
+def absolute(path):
+    """Returns a place as every directory's programs find it: config.json outlives this one.
+
+    >>> absolute("/data/mnist"), absolute("gs://bucket/data"), absolute("")
+    ('/data/mnist', 'gs://bucket/data', '')
+    """
+    if not path or "://" in path:
+        return path
+    return os.path.abspath(os.path.expanduser(path))
+
+
 def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
-    names = [field.name for field in dataclasses.fields(TrainConfig)]
-    config = TrainConfig(**{name: values[name].value for name in names})
+    options = {field.name: values[field.name].value for field in dataclasses.fields(TrainConfig)}
+    options.update({place: absolute(options[place]) for place in PLACES})
+    config = TrainConfig(**options)
     configure_threads(values.cores, config.model)
     result = run(
         config,

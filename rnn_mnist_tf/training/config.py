@@ -9,7 +9,7 @@ from rnn_mnist_tf.images import SCANS
 from rnn_mnist_tf.images.grayscale import GRAYSCALE_WEIGHTS
 from rnn_mnist_tf.models import APIS, BUDGETS, CELLS, HEADS, MODELS, SERIALIZATIONS, SHUFFLES
 
-_PLACES = ("data_dir", "tfds_dir")
+PLACES = ("data_dir", "tfds_dir")
 OPTIMIZERS = ("adam", "adamw", "adadelta", "sgd")
 SCHEDULES = ("constant", "one_cycle", "cosine")
 
@@ -133,5 +133,5 @@ class TrainConfig:
         return [
             f"{field.name}: {getattr(self, field.name)!r}, not {getattr(other, field.name)!r}"
             for field in dataclasses.fields(self)
-            if getattr(self, field.name) != getattr(other, field.name) and field.name not in _PLACES
+            if getattr(self, field.name) != getattr(other, field.name) and field.name not in PLACES
         ]
