@@ -12,9 +12,7 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report import classification_scores, format_scores
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model
-
-_FULL_MNIST = ("mnist", "idx")
+from rnn_mnist_tf.training.workdir import load_model, read_description
 
 
 def define_flags(flag_values):
@@ -66,20 +64,61 @@ def run(workdir, dataset=None, name="", data_dir="", tfds_dir=""):
     predicted = np.argmax(make_predictor(model)(dataset.test_images), axis=1)
     scores = classification_scores(dataset.test_labels, predicted, dataset.class_names)
     scores["dataset"] = dataset.name
-    scores["warnings"] = []
-    if dataset.name == "mnist5k" and config.dataset.split(":")[0] in _FULL_MNIST:
-        scores["warnings"].append(
+    scores["warnings"] = seen_before(description, dataset)
+    return scores
+
+
+def seen_before(description, dataset):
+    """Returns warnings, none or one, that a model was trained on the images that it is asked about.
+
+    The embedded digits are MNIST *training* images. Whether IDX files hold them is looked up there,
+    if they can still be read.
+
+    Args:
+        description: the `RunDescription` of the model.
+        dataset: the `Dataset` whose test images are evaluated.
+    """
+    trained_on = description.config.dataset.split(":")[0]
+    if dataset.name != "mnist5k" or trained_on not in ("mnist", "idx"):
+        return []
+    if trained_on == "mnist":
+        return [
             "all of mnist5k are MNIST training images, and the model was trained on MNIST: it has "
             "seen them, so this accuracy says nothing of new digits"
-        )
-    return scores
+        ]
+    count = _count_in_training_files(description, dataset.test_images)
+    if count is None:
+        return [
+            "all of mnist5k are MNIST training images: if the IDX files are MNIST, the model has "
+            "seen them, and this accuracy says nothing of new digits"
+        ]
+    if count == 0:
+        return []
+    return [
+        f"the IDX files that the model was trained on hold at least {count} of these "
+        f"{len(dataset.test_images)} images, all of which are MNIST training images: this accuracy "
+        "says nothing of new digits"
+    ]
+
+
+def _count_in_training_files(description, images):
+    """How many images are in a run's IDX files; None if they are not those of its training."""
+    config = description.config
+    try:
+        trained = load_dataset("idx", config.data_dir, None, config.image_size, config.num_classes)
+    except InputError:
+        return None
+    if trained.digest != description.data_digest:
+        return None
+    known = {image.tobytes() for image in trained.train_images}
+    return sum(image.tobytes() in known for image in images)
 
 
 def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
-    configure_threads()
+    configure_threads(model=read_description(values.workdir).config.model)
     scores = run(values.workdir, None, values.dataset, values.data_dir, values.tfds_dir)
     for warning in scores["warnings"]:
         print(f"evaluate: warning: {warning}", file=sys.stderr)

@@ -9,7 +9,7 @@ from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.serving import export_saved_model
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model
+from rnn_mnist_tf.training.workdir import load_model, read_description
 
 _CHECKED = 1000
 
@@ -56,7 +56,7 @@ def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     if not values.workdir or not values.output:
         raise InputError("Received no workdir or output, expected --workdir=DIR --output=DIR.")
-    configure_threads()
+    configure_threads(model=read_description(values.workdir).config.model)
     try:
         result = run(values.workdir, values.output, None, values.data_dir, values.tfds_dir)
     except RuntimeError as error:

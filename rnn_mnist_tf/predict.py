@@ -11,7 +11,7 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.images.fit import INVERT, fit_image, list_images, read_image
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model
+from rnn_mnist_tf.training.workdir import load_model, read_description
 
 _FITS = ("auto", "digit", "whole")
 _DIGITS = ("mnist5k", "mnist", "idx")
@@ -116,7 +116,7 @@ def main(values, paths):
         raise InputError("Received no workdir, expected --workdir=DIR.")
     if not paths:
         raise InputError("Received no files, expected predict --workdir=DIR FILE...")
-    configure_threads()
+    configure_threads(model=read_description(values.workdir).config.model)
     predictions = run(values.workdir, paths, values.invert, values.fit)
     for prediction in predictions:
         if prediction.error:

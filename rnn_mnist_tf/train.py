@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import signal
 import sys
 import threading
@@ -9,12 +10,13 @@ import threading
 import numpy as np
 from absl import flags
 
-from rnn_mnist_tf.data import load_dataset, validation_split
+from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report import ProgressBar, classification_scores, save_confusion_matrix
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training import workdir as workdirs
+from rnn_mnist_tf.training.config import PLACES
 from rnn_mnist_tf.training.strategy import configure_threads
 
 _DEFINE = {
@@ -90,6 +92,7 @@ def run(
     train, held_out = validation_split(
         dataset.train_labels, config.validation_fraction, config.seed
     )
+    train = training_subset(dataset.train_labels, train, config.train_examples, config.seed)
     trainer = Trainer(
         config,
         dataset.train_images[train],
@@ -162,13 +165,25 @@ def _finish(trainer, dataset, workdir):
     return result
 
 
+def absolute(path):
+    """Returns a place as every directory's programs find it: config.json outlives this one.
+
+    >>> absolute("/data/mnist"), absolute("gs://bucket/data"), absolute("")
+    ('/data/mnist', 'gs://bucket/data', '')
+    """
+    if not path or "://" in path:
+        return path
+    return os.path.abspath(os.path.expanduser(path))
+
+
 def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
-    configure_threads(values.cores)
-    names = [field.name for field in dataclasses.fields(TrainConfig)]
-    config = TrainConfig(**{name: values[name].value for name in names})
+    options = {field.name: values[field.name].value for field in dataclasses.fields(TrainConfig)}
+    options.update({place: absolute(options[place]) for place in PLACES})
+    config = TrainConfig(**options)
+    configure_threads(values.cores, config.model)
     result = run(
         config,
         values.workdir,

@@ -1,12 +1,14 @@
 """The evaluate door: a recount of all test images, warnings, mistakes."""
 
 import json
+import pathlib
+import shutil
 
 import numpy as np
 import pytest
 
 from rnn_mnist_tf import evaluate, train
-from rnn_mnist_tf.training.workdir import load_model
+from rnn_mnist_tf.training.workdir import load_model, read_description
 from tests.data.test_idx import write
 from tests.doors import assert_refused
 
@@ -18,16 +20,30 @@ def recount(trained, mnist5k):
     return mnist5k.test_labels, np.argmax(model.predict(mnist5k.test_images, verbose=0), axis=1)
 
 
-@pytest.fixture(scope="module")
-def trained_on_mnist(tmp_path_factory, small_config, digits):
-    """A run on IDX files: real digits in the four files of MNIST."""
+def train_on_idx(tmp_path_factory, config, dataset):
+    """Writes a data set into the four files of MNIST, trains on them, and returns the workdir."""
     directory = tmp_path_factory.mktemp("idx")
     parts = ("train_images", "train_labels", "test_images", "test_labels")
-    write(directory, {part: getattr(digits, part) for part in parts}, ("train_images",))
-    values = {**vars(small_config), "dataset": "idx", "data_dir": str(directory), "tfds_dir": ""}
+    write(directory, {part: getattr(dataset, part) for part in parts}, ("train_images",))
+    values = {**vars(config), "dataset": "idx", "data_dir": str(directory), "tfds_dir": ""}
     workdir = tmp_path_factory.mktemp("runs") / "idx"
-    train.run(type(small_config)(**values), workdir)
+    train.run(type(config)(**values), workdir)
     return workdir
+
+
+@pytest.fixture(scope="module")
+def trained_on_mnist(tmp_path_factory, small_config, digits, mnist5k):
+    """A run on IDX files that hold, as MNIST does, test digits of mnist5k: 100 of them."""
+    images = np.concatenate([digits.train_images, mnist5k.test_images[400:500]])
+    labels = np.concatenate([digits.train_labels, mnist5k.test_labels[400:500]])
+    dataset = digits._replace(train_images=images, train_labels=labels)
+    return train_on_idx(tmp_path_factory, small_config, dataset)
+
+
+@pytest.fixture(scope="module")
+def trained_on_other_digits(tmp_path_factory, small_config, digits):
+    """A run on IDX files with none of the test digits of mnist5k."""
+    return train_on_idx(tmp_path_factory, small_config, digits)
 
 
 def test_json_is_a_recount(call, trained, recount):
@@ -70,13 +86,38 @@ def test_the_run_s_own_data(call, trained_on_mnist, digits):
     assert scores["warnings"] == []
 
 
-@pytest.mark.parametrize("dataset", ["idx", "mnist", "mnist:3.0.1"])
+@pytest.mark.parametrize("dataset", ["mnist", "mnist:3.0.1"])
 def test_a_model_of_mnist_has_seen_mnist5k(workdir, mnist5k, dataset):
     """The warning says so, for every name that MNIST has."""
     change_config(workdir, dataset=dataset)
     scores = evaluate.run(workdir, dataset=mnist5k)
     assert len(scores["warnings"]) == 1
     assert "MNIST" in scores["warnings"][0]
+
+
+def test_idx_files_that_hold_the_images(trained_on_mnist, mnist5k):
+    """The warning has the number that was found in the files."""
+    (warning,) = evaluate.run(trained_on_mnist, dataset=mnist5k)["warnings"]
+    assert "at least 100 of these 1000 images" in warning
+
+
+def test_idx_files_without_the_images(trained_on_other_digits, mnist5k):
+    """Who was trained on other digits is not warned."""
+    assert evaluate.run(trained_on_other_digits, dataset=mnist5k)["warnings"] == []
+
+
+@pytest.mark.parametrize("change", ["gone", "others"])
+def test_idx_files_that_say_nothing(trained_on_mnist, tmp_path, mnist5k, digits, change):
+    """Where the files are no longer there, or no longer those of the run, the warning is an if."""
+    workdir = shutil.copytree(trained_on_mnist, tmp_path / "run")
+    directory = tmp_path / "idx"
+    directory.mkdir()
+    if change == "others":
+        parts = ("train_images", "train_labels", "test_images", "test_labels")
+        write(directory, {part: getattr(digits, part) for part in parts})
+    change_config(workdir, data_dir=str(directory))
+    (warning,) = evaluate.run(workdir, dataset=mnist5k)["warnings"]
+    assert "if the IDX files are MNIST" in warning
 
 
 def test_a_model_of_other_things_has_not(workdir, mnist5k):
@@ -91,6 +132,23 @@ def change_config(workdir, **values):
     content = json.loads(path.read_text())
     content["config"].update(values)
     path.write_text(json.dumps(content))
+
+
+def test_places_are_those_of_the_training(call, monkeypatch, tmp_path, trained_on_other_digits):
+    """A run that was given relative directories is evaluated from anywhere."""
+    held = read_description(trained_on_other_digits).config
+    here = pathlib.Path(held.data_dir)
+    monkeypatch.chdir(here.parent)
+    small = ["--cell=basic_rnn", "--num_units=2", "--num_layers=1", "--epochs=1", "--noprogress"]
+    places = [f"--data_dir={here.name}", "--tfds_dir=data", f"--workdir={tmp_path}"]
+    assert call("train", "--dataset=idx", *places, *small).code == 0
+    config = read_description(tmp_path).config
+    assert (config.data_dir, config.tfds_dir) == (str(here), str(here.parent / "data"))
+    monkeypatch.chdir("/")
+    answer = call("evaluate", f"--workdir={tmp_path}")
+    assert (answer.code, answer.err) == (0, "")
+    assert "over 200 examples" in answer.out
+    assert call("export", f"--workdir={tmp_path}", f"--output={tmp_path / 'served'}").code == 0
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])

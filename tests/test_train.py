@@ -12,6 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from rnn_mnist_tf import train
+from rnn_mnist_tf.data import validation_split
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.training import checkpoint
 from rnn_mnist_tf.training import workdir as workdirs
@@ -103,6 +104,23 @@ def test_lost_weights_are_made_again(workdir, trained, small_config, digits, nam
     assert same_weights(workdir, trained)
 
 
+def test_the_saved_weights_are_the_averaged_ones(tmp_path, small_config, digits):
+    """Validation, test reading and the file agree, and the file can be made again."""
+    config = dataclasses.replace(small_config, ema_momentum=0.9)
+    result = train.run(config, tmp_path, dataset=digits)
+    model, _ = load_model(tmp_path)
+    _, held_out = validation_split(digits.train_labels, config.validation_fraction, config.seed)
+    predicted = np.argmax(model(digits.train_images[held_out]), axis=1)
+    assert result["val_accuracy"] == np.mean(predicted == digits.train_labels[held_out])
+    predicted = np.argmax(model(digits.test_images), axis=1)
+    assert result["test_errors"] == np.sum(predicted != digits.test_labels)
+    before = model.get_weights()
+    (tmp_path / "model.weights.h5").unlink()
+    train.run(config, tmp_path, dataset=digits)
+    for one, other in zip(load_model(tmp_path)[0].get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_another_configuration_is_refused(call, workdir, small_config):
     """Exit code 1, one line that says what differs, and no byte of the run is lost."""
     before = contents(workdir)
@@ -132,6 +150,7 @@ def test_overwrite(workdir, trained, small_config, digits):
         {"num_proj": 3},
         {"validation_fraction": 0.999},
         {"validation_fraction": 1.0},
+        {"train_examples": 541},  # a tenth of 600 is held out
     ],
 )
 def test_options_that_do_not_fit_cost_nothing(workdir, small_config, digits, options):
@@ -213,6 +232,18 @@ def test_a_run_under_a_strategy(tmp_path, trained, small_config, digits):
     strategy = tf.distribute.OneDeviceStrategy("CPU:0")
     train.run(small_config, tmp_path, dataset=digits, strategy=strategy)
     assert same_weights(tmp_path, trained)
+
+
+def test_fewer_images(tmp_path, trained, small_config, digits):
+    """The run trains on as many as it was told, and validates on all that were held out."""
+    config = dataclasses.replace(small_config, train_examples=50)
+    result = train.run(config, tmp_path, dataset=digits)
+    assert result["train_examples"] == 50
+    _, held_out = validation_split(digits.train_labels, config.validation_fraction, config.seed)
+    logits = load_model(tmp_path)[0](digits.train_images[held_out])
+    hits = np.argmax(logits, axis=1) == digits.train_labels[held_out]
+    assert (len(hits), result["val_accuracy"]) == (60, np.mean(hits))
+    assert not same_weights(tmp_path, trained)
 
 
 def test_signal_handlers_are_given_back(tmp_path, small_config, digits):
@@ -298,6 +329,8 @@ def test_wrong_idx_files(call, tmp_path, damage, word):
         (["--scan=patches", "--patch_size=5"], 1, "4 and 7"),
         (["--cell=gru", "--use_peepholes"], 1, "use_peepholes"),
         (["--validation_fraction=1"], 1, "validation_fraction"),
+        (["--weight_decay=0.1"], 1, "--optimizer=adamw"),
+        (["--train_examples=3601"], 1, "at most 3600"),
     ],
 )
 def test_wrong_input(call, tmp_path, tfds_dir, arguments, code, word):

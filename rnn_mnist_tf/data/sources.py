@@ -6,6 +6,7 @@ import typing
 import numpy as np
 
 from rnn_mnist_tf.data.idx import read_idx_directory
+from rnn_mnist_tf.data.resize import resize_images
 from rnn_mnist_tf.data.tfds_source import load_tfds
 from rnn_mnist_tf.errors import InputError
 
@@ -53,21 +54,20 @@ def load_dataset(name="mnist5k", data_dir=None, tfds_dir=None, image_size=0, num
         name: `mnist5k` (embedded, no network), `idx` (the files in `data_dir`), or a TFDS name.
         data_dir: for `idx`, the directory with the four IDX files.
         tfds_dir: where TFDS keeps its data sets; its own default if None or empty.
-        image_size: 0, or the side that TFDS images are resized to.
+        image_size: 0, or the side that images are resized to; see `resize_image`.
         num_classes: for `idx`, labels are 0 to `num_classes - 1`.
 
     Raises:
         InputError: with one line that says what to do instead.
     """
+    size = (image_size, image_size) if image_size else None
     if name == "idx":
-        if image_size:
-            raise InputError(
-                f"Received image_size={image_size} and dataset='idx', expected 0: the images of "
-                "IDX files are taken as they are."
-            )
         if not data_dir:
             raise InputError("Received dataset='idx' without data_dir, expected --data_dir=DIR.")
         arrays = read_idx_directory(data_dir)
+        if size:
+            for part in ("train_images", "test_images"):
+                arrays[part] = resize_images(arrays[part], size)
         class_names = [str(label) for label in range(num_classes)]
     else:
         if data_dir:
@@ -75,7 +75,6 @@ def load_dataset(name="mnist5k", data_dir=None, tfds_dir=None, image_size=0, num
                 f"Received data_dir={data_dir!r} and dataset={name!r}, expected --dataset=idx; "
                 "for TFDS pass --tfds_dir."
             )
-        size = (image_size, image_size) if image_size else None
         arrays, class_names = load_tfds(name, tfds_dir or None, size)
     dataset = Dataset(
         name,

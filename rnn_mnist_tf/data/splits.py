@@ -1,4 +1,4 @@
-"""The validation split, on which choices are made."""
+"""Which images are trained on, and which are held out to make choices on."""
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -38,3 +38,41 @@ def validation_split(labels, fraction, seed):
             f"Received validation_fraction={fraction} of {len(labels)} examples: {error}"
         ) from error
     return np.sort(train), np.sort(validation)
+
+
+def training_subset(labels, train, count, seed):
+    """Returns some of the training indices, stratified by class.
+
+    A smaller subset of the same seed is a part of a larger one.
+
+    Args:
+        labels: of all examples.
+        train: the indices of the training part, as `validation_split` gives them.
+        count: how many are taken; 0 takes all.
+        seed: an int.
+
+    Returns:
+        A sorted int array of indices.
+
+    Raises:
+        InputError: more than there are.
+
+    >>> labels = np.repeat([0, 1], 10)
+    >>> subset = training_subset(labels, np.arange(5, 20), 6, seed=0)
+    >>> np.bincount(labels[subset]).tolist()
+    [2, 4]
+    """
+    if not 0 <= count <= len(train):
+        raise InputError(
+            f"Received train_examples={count}, expected at most {len(train)}: as many are left to "
+            "train on after the validation split."
+        )
+    if count == 0:
+        return train
+    # scikit-learn's split wants an example of every class on both sides, the one left over too.
+    order = np.random.default_rng(seed).permutation(train)
+    place = np.empty(len(order))
+    for label in np.unique(labels[order]):
+        mine = labels[order] == label
+        place[mine] = (np.arange(np.sum(mine)) + 0.5) / np.sum(mine)
+    return np.sort(order[np.argsort(place, kind="stable")[:count]])

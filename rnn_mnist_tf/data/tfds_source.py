@@ -10,6 +10,7 @@ import urllib.request
 import numpy as np
 import tensorflow as tf
 
+from rnn_mnist_tf.data.resize import resize_image
 from rnn_mnist_tf.errors import InputError
 
 _PROBE_SECONDS = 8
@@ -144,15 +145,10 @@ def _read_split(tfds, builder, split, image_size):
     dataset = builder.as_dataset(split=split, shuffle_files=False)
     if image_size is not None:
         dataset = dataset.map(
-            lambda example: {**example, "image": _resize(example["image"], image_size)},
+            lambda example: {**example, "image": resize_image(example["image"], image_size)},
             num_parallel_calls=tf.data.AUTOTUNE,
         )
     examples = [(e["image"], e["label"]) for e in tfds.as_numpy(dataset)]
     images = np.stack([image for image, _ in examples])
     labels = np.array([label for _, label in examples], np.int64)
     return images[..., 0] if images.shape[-1] == 1 else images, labels
-
-
-def _resize(image, image_size):
-    resized = tf.image.resize(image, image_size, antialias=True)
-    return tf.saturate_cast(tf.round(resized), tf.uint8)

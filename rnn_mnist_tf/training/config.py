@@ -9,7 +9,7 @@ from rnn_mnist_tf.images import SCANS
 from rnn_mnist_tf.images.grayscale import GRAYSCALE_WEIGHTS
 from rnn_mnist_tf.models import APIS, BUDGETS, CELLS, HEADS, MODELS, SERIALIZATIONS, SHUFFLES
 
-_PLACES = ("data_dir", "tfds_dir")
+PLACES = ("data_dir", "tfds_dir")
 OPTIMIZERS = ("adam", "adamw", "adadelta", "sgd")
 SCHEDULES = ("constant", "one_cycle", "cosine")
 
@@ -26,7 +26,7 @@ class TrainConfig:
     """The configuration of a training run; each field is a flag of the same name.
 
     Raises:
-        InputError: a value outside of its choices or below its minimum.
+        InputError: a value outside of its choices or bounds; options that do not go together.
 
     >>> TrainConfig(cell="gru").num_units
     100
@@ -112,26 +112,15 @@ class TrainConfig:
                 raise InputError(
                     f"Received {field.name}={value!r}, expected at most {metadata['maximum']}."
                 )
+        if self.weight_decay and self.optimizer != "adamw":
+            raise InputError(
+                f"Received weight_decay={self.weight_decay} and optimizer={self.optimizer!r}, "
+                "expected --optimizer=adamw, which alone decays weights."
+            )
 
     def to_json(self):
         """Returns the configuration as JSON text, one field a line."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def from_json(cls, text, source="config.json"):
-        """Returns the configuration that `to_json` wrote.
-
-        Raises:
-            InputError: not JSON, or not the fields of a configuration.
-
-        >>> TrainConfig.from_json(TrainConfig(seed=3).to_json()).seed
-        3
-        """
-        try:
-            values = json.loads(text)
-            return cls(**values)
-        except (json.JSONDecodeError, TypeError) as error:
-            raise InputError(f"Received {source}, expected a run's config: {error}.") from error
 
     def differences(self, other):
         """Returns `['field: ours, theirs']` for each field that differs and has a part in the run.
@@ -144,5 +133,5 @@ class TrainConfig:
         return [
             f"{field.name}: {getattr(self, field.name)!r}, not {getattr(other, field.name)!r}"
             for field in dataclasses.fields(self)
-            if getattr(self, field.name) != getattr(other, field.name) and field.name not in _PLACES
+            if getattr(self, field.name) != getattr(other, field.name) and field.name not in PLACES
         ]

@@ -18,10 +18,14 @@ import tensorflow as tf
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.models import build_model
 from rnn_mnist_tf.training.checkpoint import load_checkpoint, save_checkpoint
-from rnn_mnist_tf.training.schedules import make_learning_rate, make_optimizer
+from rnn_mnist_tf.training.predictor import make_predictor
+from rnn_mnist_tf.training.schedules import (
+    make_learning_rate,
+    make_optimizer,
+    unbiased_momentum,
+    undecayed_variables,
+)
 from rnn_mnist_tf.training.strategy import choose_parts, split_rows
-
-_EVALUATION_BATCH = 1000
 
 
 class Trainer:
@@ -66,12 +70,20 @@ class Trainer:
             rate = make_learning_rate(
                 config.schedule, config.learning_rate, config.epochs * self.steps_per_epoch
             )
-            self.optimizer = make_optimizer(config.optimizer, rate)
+            replicas = self.strategy.num_replicas_in_sync
+            self.optimizer = make_optimizer(
+                config.optimizer,
+                rate,
+                config.weight_decay,
+                config.global_clipnorm / replicas,  # see `_replica_step`
+                config.ema_momentum,
+                undecayed_variables(self.model),
+            )
             self.optimizer.build(self.model.trainable_variables)
             self.loss_metric = keras.metrics.Mean("loss")
             self.accuracy_metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
             self.model.optimizer = self.optimizer  # where Keras's callbacks look for it
-        rows = config.batch_size // self.strategy.num_replicas_in_sync
+        rows = config.batch_size // replicas
         self.parts = parts or choose_parts(self.model, rows)
         self._images = tf.constant(images)
         self._labels = tf.constant(labels, tf.int64)
@@ -86,6 +98,7 @@ class Trainer:
         )
         self._predict = make_predictor(self.model)
         self._stop_requested = False
+        self._raw_weights = None  # while the model has the averages in their place
         self.epoch, self.step_in_epoch = 0, 0
         self.history = []
         self.train_seconds, self.trace_seconds = 0.0, 0.0
@@ -102,30 +115,46 @@ class Trainer:
     def fit(self, validation=None, callbacks=(), checkpoint_directory=None, on_epoch=None):
         """Trains until the last epoch, from the newest checkpoint if there is one.
 
+        With `ema_momentum` validation reads the averaged weights, and the model has them when the
+        run is over; checkpoints have both, and going on starts from the raw ones.
+
         Args:
             validation: None or `(images, labels)`, evaluated after each epoch.
-            callbacks: Keras callbacks; batch callbacks fire once a call of the graph.
+            callbacks: Keras callbacks; batch callbacks fire once a call of the graph. They are
+                told of the end of training whatever ends it.
             checkpoint_directory: where the run is saved after each epoch, and when it is stopped.
             on_epoch: called with the history after each epoch is safe on disk.
 
         Returns:
-            Whether the run is complete; False after `request_stop`.
+            True if the run is over: after the last epoch, or after an epoch in which a callback set
+            `model.stop_training`. False after `request_stop`: call it again to go on.
         """
+        self._swap_back()
         if checkpoint_directory is not None:
             self._restore(checkpoint_directory)
         callbacks = keras.callbacks.CallbackList(list(callbacks), model=self.model)
         self.model.stop_training = False
         self._trace()
         callbacks.on_train_begin()
+        try:
+            over = self._fit_epochs(validation, callbacks, checkpoint_directory, on_epoch)
+            if over:
+                self._swap_in_averages()
+        finally:
+            callbacks.on_train_end()
+            # Not at the beginning: a signal that came just before it is obeyed.
+            self._stop_requested = False
+        return over
+
+    def _fit_epochs(self, validation, callbacks, checkpoint_directory, on_epoch):
+        """Runs the epochs that are left. Returns False if it was stopped before their end."""
         while self.epoch < self.config.epochs and not self.model.stop_training:
-            if not self._fit_epoch(validation, callbacks):
-                self._save(checkpoint_directory)
-                callbacks.on_train_end()
-                return False
+            whole = self._fit_epoch(validation, callbacks)
             self._save(checkpoint_directory)
+            if not whole:
+                return False
             if on_epoch is not None:
                 on_epoch(self.history)
-        callbacks.on_train_end()
         return True
 
     def predict_logits(self, images):
@@ -175,18 +204,44 @@ class Trainer:
         return True
 
     def _validate(self, images, labels):
-        logits = self.predict_logits(images)
+        self._swap_in_averages()
+        try:
+            logits = self.predict_logits(images)
+        finally:
+            self._swap_back()
+        # Without smoothing: runs with more and less of it can be compared.
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
         accuracy = np.mean(np.argmax(logits, axis=1) == labels)
         return {"val_loss": float(loss), "val_accuracy": float(accuracy)}
+
+    def _swap_in_averages(self):
+        """Puts the averaged weights into the model, and keeps the raw ones to go on with."""
+        if self.config.ema_momentum and self.step:
+            variables = self.model.trainable_variables
+            self._raw_weights = [np.array(variable) for variable in variables]
+            self.optimizer.finalize_variable_values(variables)
+
+    def _swap_back(self):
+        """Gives the model its raw weights back, to the bit."""
+        if self._raw_weights is not None:
+            for variable, weights in zip(self.model.trainable_variables, self._raw_weights):
+                variable.assign(weights)
+            self._raw_weights = None
 
     def _steps(self, order, begin_step, end_step, first_step):
         """Runs the steps `begin_step` to `end_step - 1` of an epoch inside the graph."""
         batch = self.config.batch_size
         for step in tf.range(begin_step, end_step):
-            self._seed_generators(first_step + tf.cast(step - begin_step, tf.int64))
             indices = order[step * batch : tf.minimum((step + 1) * batch, self.examples)]
-            self.strategy.run(self._replica_step, args=(indices,))
+            self._step(first_step + tf.cast(step - begin_step, tf.int64), indices)
+
+    def _step(self, step, indices):
+        """One step of all replicas, `step` of the run."""
+        self._seed_generators(step)
+        if self.config.ema_momentum:
+            self.optimizer.ema_momentum = unbiased_momentum(self.config.ema_momentum, step)
+        self.strategy.run(self._replica_step, args=(indices,))
+        self.optimizer.ema_momentum = self.config.ema_momentum
 
     def _seed_generators(self, step):
         """Sets every Keras `SeedGenerator` of the model from (seed, step)."""
@@ -209,6 +264,11 @@ class Trainer:
             part = mine[begin:end]
             gradients.append(self._part_gradients(part, tf.cast(rows, tf.float32), variables))
         total = [tf.add_n(list(parts)) for parts in zip(*gradients)]
+        if self.config.global_clipnorm and replicas > 1:
+            # Keras clips each replica's gradients before it adds them up. So each gets an equal
+            # share of the sum, and an equal share of the norm.
+            context = tf.distribute.get_replica_context()
+            total = context.all_reduce(tf.distribute.ReduceOp.MEAN, total)
         self.optimizer.apply(total, variables)
 
     def _part_gradients(self, indices, global_rows, variables):
@@ -216,11 +276,23 @@ class Trainer:
         labels = tf.gather(self._labels, indices)
         with tf.GradientTape() as tape:
             logits = self.model(tf.gather(self._images, indices), training=True)
-            losses = keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+            losses = self._losses(labels, logits)
             loss = tf.reduce_sum(losses) / global_rows
         self.loss_metric.update_state(losses)
         self.accuracy_metric.update_state(labels, logits)
         return tape.gradient(loss, [variable.value for variable in variables])
+
+    def _losses(self, labels, logits):
+        """Each row's cross-entropy against `(1 - smoothing) one_hot + smoothing / classes`."""
+        smoothing = self.config.label_smoothing
+        if not smoothing:
+            return keras.losses.sparse_categorical_crossentropy(labels, logits, from_logits=True)
+        return keras.losses.categorical_crossentropy(
+            tf.one_hot(labels, logits.shape[-1]),
+            logits,
+            from_logits=True,
+            label_smoothing=smoothing,
+        )
 
     def _state_variables(self):
         metrics = [*self.loss_metric.variables, *self.accuracy_metric.variables]
@@ -268,34 +340,3 @@ def seed_generators(model):
             if all(generator is not known for known in found):
                 found.append(generator)
     return found
-
-
-def make_predictor(model, batch_size=_EVALUATION_BATCH):
-    """Returns a function from uint8 images to logits, NumPy arrays both.
-
-    Every image is answered, whatever the batch size. The graph is traced once.
-
-    Args:
-        model: pixels to logits.
-        batch_size: images a call of the graph.
-
-    >>> from rnn_mnist_tf.models import build_rnn, make_cell
-    >>> predict = make_predictor(build_rnn((4, 4), 3, make_cell("gru", 2)))
-    >>> predict(np.zeros([5, 4, 4], np.uint8)).shape
-    (5, 3)
-    """
-    parts = choose_parts(model, batch_size)
-
-    @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)])
-    def logits_of(batch):
-        bounds = split_rows(tf.shape(batch)[0], parts)
-        pieces = [batch[begin:end] for begin, end in itertools.pairwise(bounds)]
-        return tf.concat([model(piece, training=False) for piece in pieces], 0)
-
-    def predict(images):
-        # At least one batch, so that no images give no logits.
-        begins = range(0, max(1, len(images)), batch_size)
-        batches = [images[begin : begin + batch_size] for begin in begins]
-        return np.concatenate([logits_of(tf.constant(batch)).numpy() for batch in batches])
-
-    return predict

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, build_inner
-from rnn_mnist_tf.unroll.dynamic import check_cell, dynamic_rnn
+from rnn_mnist_tf.unroll.dynamic import IMPLEMENTATIONS, check_cell, dynamic_rnn
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -27,7 +27,7 @@ class DynamicRNN(keras.layers.Layer):
 
     Raises:
         TypeError: `cell` is not a cell.
-        ValueError: see `dynamic_rnn`.
+        ValueError: an unknown implementation; see also `dynamic_rnn`.
 
     >>> from rnn_mnist_tf.rnn_cell import GRUCell, MultiRNNCell
     >>> inputs = keras.Input((28, 28))
@@ -38,6 +38,10 @@ class DynamicRNN(keras.layers.Layer):
 
     def __init__(self, cell, time_major=False, return_state=True, implementation="auto", **kwargs):
         cell = check_cell(cell)
+        if implementation not in IMPLEMENTATIONS:
+            raise ValueError(
+                f"Received implementation={implementation!r}, expected one of {IMPLEMENTATIONS}."
+            )
         super().__init__(**kwargs)
         self.cell = cell
         self.time_major = bool(time_major)

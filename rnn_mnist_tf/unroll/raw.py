@@ -3,9 +3,10 @@
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import build_inner, call_cell, run_scope_of
+from rnn_mnist_tf.rnn_cell.base import RNNCell, build_inner, call_cell, run_scope_of
 from rnn_mnist_tf.unroll.dynamic import check_cell, prepare_cell
 from rnn_mnist_tf.unroll.loop import copy_through, keep_rows
+from rnn_mnist_tf.unroll.sequence import check_state_dtypes
 
 
 def raw_rnn(
@@ -38,7 +39,7 @@ def raw_rnn(
 
     Raises:
         TypeError: `cell` is not a cell; `loop_fn` cannot be called.
-        ValueError: a first `next_state` of another structure than the cell's.
+        ValueError: a first `next_state` of another structure, shape or dtype than the cell's.
 
     Source: `tf.nn.raw_rnn` of TensorFlow 1.
 
@@ -57,11 +58,15 @@ def raw_rnn(
     zero = tf.constant(0)
     finished, inputs, state, emit_structure, first_loop_state = loop_fn(zero, None, None, None)
     inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
-    state = nest.pack_state_as(cell.state_size, state, "the initial state of loop_fn")
+    state = nest.pack_state_as(cell.state_size, state, "initial_state")
     state = tf.nest.map_structure(_as_tensor, state)
     first = tf.nest.flatten(inputs)[0]
     prepare_cell(cell, first.dtype, None, scope)
-    build_inner(cell, tf.nest.map_structure(lambda x: tuple(x.shape.as_list()), inputs))
+    step_shape = tf.nest.map_structure(lambda x: tuple(x.shape.as_list()), inputs)
+    build_inner(cell, step_shape)
+    check_state_dtypes(cell, state)
+    if isinstance(cell, RNNCell):
+        cell.check_step(inputs, state, "initial_state")
     batch = first.shape[0] if first.shape[0] is not None else tf.shape(first)[0]
     emit_structure, zero_emits, targets = _targets(cell, state, emit_structure, batch)
     loop_state = zero if first_loop_state is None else first_loop_state
@@ -89,7 +94,7 @@ def raw_rnn(
         finished = tf.logical_or(finished, next_finished)
         return time + 1, finished, next_inputs, next_state, targets, next_loop_state
 
-    with run_scope_of(cell, batch, tuple(first.shape.as_list()), training):
+    with run_scope_of(cell, batch, step_shape, training):
         _, _, _, state, targets, loop_state = tf.while_loop(
             lambda time, finished, *_: tf.logical_not(tf.reduce_all(finished)),
             body,

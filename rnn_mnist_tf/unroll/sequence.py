@@ -173,7 +173,7 @@ def starting_state(cell, sequence, initial_state, dtype):
     if initial_state is not None:
         packed = nest.pack_state_as(cell.state_size, initial_state, "initial_state")
         packed = tf.nest.map_structure(_as_state, packed)
-        _check_dtypes(cell, packed)
+        check_state_dtypes(cell, packed)
         return packed
     if dtype is None:
         raise ValueError(
@@ -185,8 +185,16 @@ def starting_state(cell, sequence, initial_state, dtype):
     return cell.zero_state(sequence.batch_size, dtype)
 
 
-def _check_dtypes(cell, state):
-    """Raises `ValueError` for a floating point state of another dtype than the cell's."""
+def check_state_dtypes(cell, state):
+    """Raises `ValueError` for a floating point state of another dtype than the cell's.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> cell = GRUCell(2, dtype="float32", name="cell")
+    >>> check_state_dtypes(cell, tf.zeros([3, 2], tf.float64))
+    Traceback (most recent call last):
+    ValueError: Received initial_state of dtype float64, expected float32, the dtype of cell. \
+Cast it first.
+    """
     if not isinstance(cell, RNNCell):
         return
     for path, leaf in zip(nest.paths(cell.state_size, "initial_state"), tf.nest.flatten(state)):

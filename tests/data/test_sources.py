@@ -7,6 +7,7 @@ import urllib.error
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from PIL import Image
 
 from rnn_mnist_tf.data import load_dataset, tfds_source
 from rnn_mnist_tf.errors import InputError
@@ -226,6 +227,43 @@ def test_images_are_resized(tmp_path):
     assert dataset.train_images.dtype == np.uint8
     for image, label in zip(dataset.test_images, dataset.test_labels, strict=True):
         assert (image == list(COLOURS.values())[label]).all()
+
+
+@pytest.mark.parametrize("side", [7, 14, 28, 45])
+def test_the_embedded_digits_are_resized(mnist5k, tfds_dir, side):
+    """Both parts, as uint8; the labels are whose they were."""
+    dataset = load_dataset("mnist5k", tfds_dir=tfds_dir, image_size=side)
+    for part in ("train", "test"):
+        images = getattr(dataset, f"{part}_images")
+        originals = getattr(mnist5k, f"{part}_images")
+        assert (images.dtype, images.shape) == (np.uint8, (len(originals), side, side))
+        assert_resized(images[::97], originals[::97])
+        np.testing.assert_array_equal(
+            getattr(dataset, f"{part}_labels"), getattr(mnist5k, f"{part}_labels")
+        )
+
+
+@pytest.mark.parametrize("side", [2, 4, 9])
+def test_idx_files_are_resized(tmp_path, side):
+    """As those of TFDS are: more of them than are resized at once, none left out."""
+    random = np.random.default_rng(0)
+    arrays = {**make_arrays(), "train_images": random.integers(0, 256, (1003, 4, 3))}
+    arrays["train_labels"] = random.integers(0, 10, 1003)
+    write(tmp_path, arrays)
+    dataset = load_dataset("idx", data_dir=str(tmp_path), image_size=side)
+    for part in ("train_images", "test_images"):
+        images = getattr(dataset, part)
+        assert (images.dtype, images.shape) == (np.uint8, (len(arrays[part]), side, side))
+        assert_resized(images, arrays[part])
+
+
+def assert_resized(images, originals):
+    """They are Pillow's, which resizes with the same weights in whole numbers: one off at most."""
+    size = (images.shape[2], images.shape[1])
+    for image, original in zip(images, originals, strict=True):
+        expected = Image.fromarray(original.astype(np.uint8)).resize(size, Image.BILINEAR)
+        difference = image.astype(int) - np.asarray(expected, int)
+        assert np.abs(difference).max() <= 1
 
 
 def test_several_sizes_need_a_size(tmp_path, no_download):

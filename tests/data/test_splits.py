@@ -1,11 +1,11 @@
-"""The validation split: a stratified, seeded partition."""
+"""The validation split, a stratified, seeded partition, and subsets of what it leaves."""
 
 import hypothesis
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from rnn_mnist_tf.data import validation_split
+from rnn_mnist_tf.data import training_subset, validation_split
 from rnn_mnist_tf.errors import InputError
 
 
@@ -52,3 +52,52 @@ def test_each_class_is_in_both_parts(fraction):
     """A fraction that leaves a class out of a part is named with the number of examples."""
     with pytest.raises(InputError, match=rf"validation_fraction={fraction} of 100 examples"):
         validation_split(np.arange(100) % 10, fraction, seed=0)
+
+
+def shuffled_labels(counts, seed):
+    """Labels, so many of each class, in no order."""
+    return np.random.default_rng(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+
+
+@hypothesis.settings(max_examples=50, deadline=None)
+@hypothesis.given(
+    counts=st.lists(st.integers(1, 60), min_size=2, max_size=5),
+    part=st.floats(0, 1),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_a_stratified_subset(counts, part, seed):
+    """As many as were asked for, all of the training part, each class in proportion."""
+    labels = shuffled_labels([count + 3 for count in counts], seed)
+    train = np.flatnonzero(np.random.default_rng(seed).random(len(labels)) < 0.9)
+    hypothesis.assume(len(train))
+    count = max(1, round(part * len(train)))
+    subset = training_subset(labels, train, count, seed)
+    assert subset.tolist() == sorted(set(subset))
+    assert len(subset) == count
+    assert set(subset) <= set(train)
+    for label in range(len(counts)):
+        share = count / len(train) * np.sum(labels[train] == label)
+        assert abs(np.sum(labels[subset] == label) - share) <= 1.5
+
+
+def test_a_subset_is_the_seeds():
+    """One seed, one subset, a part of the larger ones; another seed, another subset."""
+    labels, train = np.arange(200) % 10, np.arange(20, 200)
+    first, again, other = (training_subset(labels, train, 50, seed).tolist() for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+    assert set(first) < set(training_subset(labels, train, 51, 1))
+
+
+@pytest.mark.parametrize("count", [0, 15])
+def test_a_subset_of_all(count):
+    """Zero means all, and all is all."""
+    train = np.arange(5, 20)
+    assert training_subset(np.repeat([0, 1], 10), train, count, 0).tolist() == train.tolist()
+
+
+@pytest.mark.parametrize("count", [16, 20, -1])
+def test_more_than_there_are(count):
+    """The error has the number that is left after the validation split."""
+    with pytest.raises(InputError, match=f"train_examples={count}, expected at most 15"):
+        training_subset(np.repeat([0, 1], 10), np.arange(5, 20), count, 0)

@@ -5,7 +5,12 @@ import math
 import keras
 import pytest
 
-from rnn_mnist_tf.training.schedules import make_learning_rate, make_optimizer
+from rnn_mnist_tf.training.schedules import (
+    make_learning_rate,
+    make_optimizer,
+    unbiased_momentum,
+    undecayed_variables,
+)
 
 
 def one_cycle(step, peak, total):
@@ -51,6 +56,7 @@ def test_very_short_runs(schedule, total):
     ("name", "kind"),
     [
         ("adam", keras.optimizers.Adam),
+        ("adamw", keras.optimizers.AdamW),
         ("adadelta", keras.optimizers.Adadelta),
         ("sgd", keras.optimizers.SGD),
     ],
@@ -60,9 +66,31 @@ def test_optimizers(name, kind):
     optimizer = make_optimizer(name, 0.25)
     assert type(optimizer) is kind
     assert float(optimizer.learning_rate) == 0.25
+    assert (optimizer.use_ema, optimizer.global_clipnorm) == (False, None)
 
 
 def test_adadelta_has_the_constants_of_pytorch():
     """The article trained with `torch.optim.Adadelta(lr=0.1)`: rho 0.9, epsilon 1e-6."""
     optimizer = make_optimizer("adadelta", 0.1)
     assert (optimizer.rho, optimizer.epsilon) == (0.9, 1e-6)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.999, 0.99999])
+def test_unbiased_momentum(momentum):
+    """The share that it gives to each step is that of the powers of the momentum, summing to 1."""
+    shares = []
+    for step in range(200):
+        m = float(unbiased_momentum(momentum, step))
+        shares = [*(m * share for share in shares), 1 - m]
+    powers = [momentum**k for k in reversed(range(200))]
+    expected = [power / sum(powers) for power in powers]
+    assert shares == pytest.approx(expected, rel=1e-3, abs=1e-8)
+
+
+def test_undecayed_variables():
+    """Biases, scales and shifts, Keras's GRU's bias of two rows too; never a kernel."""
+    layers = [keras.layers.GRU(3), keras.layers.LayerNormalization(), keras.layers.Dense(2)]
+    model = keras.Sequential([keras.Input((4, 5)), *layers])
+    names = [variable.name for variable in undecayed_variables(model)]
+    assert names == ["bias", "gamma", "beta", "bias"]
+    assert len(model.trainable_variables) == 7

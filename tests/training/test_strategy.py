@@ -1,5 +1,6 @@
 """How the work is laid out: threads, parts of a batch, devices."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -13,7 +14,10 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 import rnn_mnist_tf
+from rnn_mnist_tf.models import MODELS, build_model
+from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.strategy import (
+    MODELS_WITH_BATCH_STATISTICS,
     available_cores,
     choose_parts,
     configure_threads,
@@ -27,6 +31,36 @@ def test_configure_threads_again():
     assert configure_threads() == available_cores()
     assert tf.config.threading.get_intra_op_parallelism_threads() == 1
     assert tf.config.threading.get_inter_op_parallelism_threads() == available_cores()
+
+
+@pytest.mark.parametrize(
+    ("model", "intra"), [("rnn", 1), *((name, 3) for name in MODELS_WITH_BATCH_STATISTICS)]
+)
+def test_threads_of_an_operation(monkeypatch, model, intra):
+    """One, where a batch is split into parts; all cores, where it stays whole."""
+    threads = {}
+    for kind in ("intra", "inter"):
+        name = f"set_{kind}_op_parallelism_threads"
+        monkeypatch.setattr(
+            tf.config.threading, name, lambda number, kind=kind: threads.update({kind: number})
+        )
+    assert configure_threads(3, model) == 3
+    assert threads == {"intra": intra, "inter": 3}
+
+
+def test_threads_that_are_fixed_already():
+    """Other threads than those TensorFlow has begun with are a warning, and nothing breaks."""
+    tf.constant(0)  # TensorFlow begins
+    with pytest.warns(UserWarning, match="fixed already"):
+        assert configure_threads(available_cores() + 1) == available_cores() + 1
+    assert tf.config.threading.get_inter_op_parallelism_threads() == available_cores()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models_with_batch_statistics(name):
+    """The names that are known before a model can be built are those of the models that are."""
+    model = build_model(TrainConfig(model=name), (28, 28), 10)
+    assert has_batch_statistics(model) == (name in MODELS_WITH_BATCH_STATISTICS)
 
 
 def test_available_cores(monkeypatch):
@@ -85,17 +119,28 @@ def test_choose_parts(monkeypatch, intra, inter, rows, make_model, parts):
     monkeypatch.setattr(threading, "get_inter_op_parallelism_threads", lambda: inter)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
     assert choose_parts(make_model(), rows) == parts
+    # Without training the statistics are constants, and the rows have nothing to do with others.
+    assert choose_parts(make_model(), rows, training=False) == (
+        2 if make_model is nested else parts
+    )
 
 
-@pytest.mark.parametrize(("cell", "schedule"), [("gru", "constant"), ("basic_lstm", "one_cycle")])
-def test_two_devices_train_as_one(mnist5k, tmp_path, cell, schedule):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"cell": "gru", "schedule": "one_cycle", "global_clipnorm": 0.2, "ema_momentum": 0.9},
+        {"optimizer": "adamw", "weight_decay": 1.0, "learning_rate": 0.01, "label_smoothing": 0.1},
+    ],
+    ids=["average", "decay"],
+)
+def test_two_devices_train_as_one(mnist5k, tmp_path, options):
     """A mirrored strategy over two devices gives the numbers of one, within rounding."""
     images, labels = mnist5k.train_images[:97], mnist5k.train_labels[:97]
     np.savez(tmp_path / "data.npz", images=images, labels=labels)
     program = pathlib.Path(__file__).with_name("two_devices.py")
     root = str(pathlib.Path(rnn_mnist_tf.__file__).parents[1])
     subprocess.run(
-        [sys.executable, program, tmp_path, cell, schedule],
+        [sys.executable, program, tmp_path, json.dumps(options)],
         check=True,
         capture_output=True,
         env={**os.environ, "PYTHONPATH": root},

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from rnn_mnist_tf.models import build_model
-from rnn_mnist_tf.training import TrainConfig, Trainer, make_predictor
+from rnn_mnist_tf.training import TrainConfig, Trainer
 
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.01),
@@ -55,7 +55,38 @@ def assert_identical(first, second):
             np.testing.assert_array_equal(np.asarray(one), np.asarray(other), err_msg=one.path)
 
 
-def train_plainly(config, images, labels, initial_weights, optimizer, rate=None):
+class NumpyAdamW:
+    """AdamW as Loshchilov and Hutter wrote it down, after a clip of the norm of all gradients.
+
+    Args:
+        rate, decay: of a step.
+        clip: the largest norm.
+    """
+
+    def __init__(self, rate, decay, clip):
+        self.rate, self.decay, self.clip = rate, decay, clip
+        self.step, self.norms, self.moments = 0, [], {}
+
+    def apply_gradients(self, gradients_and_weights):
+        """Takes a step."""
+        pairs = [(np.asarray(g, np.float64), weight) for g, weight in gradients_and_weights]
+        self.step += 1
+        self.norms.append(np.sqrt(sum(np.sum(g**2) for g, _ in pairs)))
+        for gradient, weight in pairs:
+            gradient = gradient * min(1, self.clip / self.norms[-1])
+            first, second = self.moments.get(weight.path, (0, 0))
+            first = 0.9 * first + 0.1 * gradient
+            second = 0.999 * second + 0.001 * gradient**2
+            self.moments[weight.path] = first, second
+            # Keras adds epsilon where Kingma and Ba's section 2 ends: before the correction.
+            correction = np.sqrt(1 - 0.999**self.step) / (1 - 0.9**self.step)
+            direction = correction * first / (np.sqrt(second) + 1e-7)
+            if weight.name == "kernel":
+                direction = direction + self.decay * np.asarray(weight)
+            weight.assign(np.asarray(weight) - self.rate * direction)
+
+
+def train_plainly(config, images, labels, initial_weights, optimizer, rate=None, on_step=None):
     """The same training as a textbook has it: one tape a batch, the mean loss.
 
     Returns:
@@ -64,6 +95,8 @@ def train_plainly(config, images, labels, initial_weights, optimizer, rate=None)
     model = build_model(config, images.shape[1:], 10)
     model.set_weights(initial_weights)
     lines, step = [], 0
+    targets = np.eye(10)[labels] * (1 - config.label_smoothing) + config.label_smoothing / 10
+    targets = targets.astype(np.float32)
     for epoch in range(config.epochs):
         order = np.random.default_rng([config.seed, epoch]).permutation(len(images))
         losses, hits = [], []
@@ -72,7 +105,7 @@ def train_plainly(config, images, labels, initial_weights, optimizer, rate=None)
             with tf.GradientTape() as tape:
                 logits = model(images[batch], training=True)
                 log_probabilities = tf.nn.log_softmax(logits)
-                each = -tf.gather(log_probabilities, labels[batch], axis=1, batch_dims=1)
+                each = -tf.reduce_sum(targets[batch] * log_probabilities, axis=1)
                 loss = tf.reduce_mean(each)
             if rate is not None:
                 optimizer.learning_rate = rate(step)
@@ -81,6 +114,8 @@ def train_plainly(config, images, labels, initial_weights, optimizer, rate=None)
             losses.extend(each.numpy())
             hits.extend(np.argmax(logits, axis=1) == labels[batch])
             step += 1
+            if on_step is not None:
+                on_step(model.get_weights())
         lines.append((np.mean(losses), np.mean(hits)))
     return model.get_weights(), lines
 
@@ -131,6 +166,95 @@ def test_the_schedule_is_taken_a_step_at_a_time(data):
     assert rates == pytest.approx([rate(4), rate(8)], abs=1e-7)
 
 
+@pytest.mark.parametrize("parts", [1, 2])
+def test_decay_and_clip(data, parts):
+    """AdamW decays kernels and not biases; some gradients are clipped, by the norm of all."""
+    clip = 0.3
+    config = make_config(optimizer="adamw", weight_decay=2.0, global_clipnorm=clip)
+    trainer = make_trainer(config, data, parts=parts)
+    initial = weights(trainer)
+    trainer.fit()
+    optimizer = NumpyAdamW(0.01, 2.0, clip)
+    expected, _ = train_plainly(config, *data, initial, optimizer)
+    for ours, theirs in zip(weights(trainer), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=5e-5)
+    assert min(optimizer.norms) < clip < max(optimizer.norms)
+
+
+@pytest.mark.parametrize("smoothing", [0.1, 0.9])
+def test_label_smoothing(data, smoothing):
+    """The loss is the one against smoothed labels; that of the validation part is not smoothed."""
+    config = make_config(label_smoothing=smoothing, optimizer="sgd", learning_rate=0.1)
+    trainer = make_trainer(config, data)
+    initial = weights(trainer)
+    trainer.fit(data)
+    expected, lines = train_plainly(config, *data, initial, keras.optimizers.SGD(0.1))
+    for ours, theirs in zip(weights(trainer), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=5e-5)
+    ours = [(line["loss"], line["accuracy"]) for line in trainer.history]
+    np.testing.assert_allclose(ours, lines, rtol=1e-4)
+    assert trainer.history[-1]["val_loss"] == pytest.approx(cross_entropy(trainer, *data), rel=1e-5)
+
+
+@pytest.mark.parametrize("momentum", [0.5, 0.99999])
+def test_the_average_of_the_weights(data, momentum):
+    """It is the mean over all steps, the last weighing most, with no excess of the first."""
+    config = make_config(ema_momentum=momentum, optimizer="sgd")
+    trainer = make_trainer(config, data)
+    initial, steps = weights(trainer), []
+    trainer.fit()
+    train_plainly(config, *data, initial, OPTIMIZERS["sgd"](), on_step=steps.append)
+    shares = momentum ** np.arange(len(steps))[::-1].astype(float)
+    for ours, *theirs in zip(weights(trainer), *steps, strict=True):
+        expected = np.average(np.stack(theirs), axis=0, weights=shares)
+        np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=2e-5)
+        assert np.abs(theirs[-1] - expected).max() > 1e-4
+
+
+def test_an_average_has_no_part_in_training(data):
+    """The raw weights and the loss are those of a run without; validation is the average's."""
+    averaging, plain = (make_trainer(make_config(ema_momentum=m), data) for m in (0.9, 0.0))
+    for trainer in (averaging, plain):
+        trainer.fit(data)
+    averages = weights(averaging)
+    for ours, theirs in zip(averaging.history, plain.history, strict=True):
+        assert (ours["loss"], ours["accuracy"]) == (theirs["loss"], theirs["accuracy"])
+        assert ours["val_loss"] != theirs["val_loss"]
+    averaging.fit()  # complete: nothing is done, and the averages are there again
+    for ours, before in zip(weights(averaging), averages, strict=True):
+        np.testing.assert_array_equal(ours, before)
+
+
+def test_a_run_that_a_callback_ended_goes_on_from_its_raw_weights(data):
+    """Ended after an epoch the model has the averages; going on takes nothing from them."""
+    config = make_config(ema_momentum=0.9, epochs=3)
+    uninterrupted, trainer = (make_trainer(config, data) for _ in range(2))
+    uninterrupted.fit(data)
+    for epoch in (1, 2, 3):
+        stop = AtCall({1}, lambda: setattr(trainer.model, "stop_training", True))
+        assert trainer.fit(data, [stop])
+        assert trainer.epoch == epoch
+        loss = cross_entropy(trainer, *data)
+        assert trainer.history[-1]["val_loss"] == pytest.approx(loss, rel=1e-5)
+    assert_identical(trainer, uninterrupted)
+
+
+def test_no_step_has_no_average(data):
+    """A run that a callback ends before its first step keeps its initial weights."""
+
+    class Stop(keras.callbacks.Callback):
+        """Ends the training when it begins."""
+
+        def on_train_begin(self, logs=None):
+            self.model.stop_training = True
+
+    trainer = make_trainer(make_config(ema_momentum=0.9), data)
+    initial = weights(trainer)
+    assert trainer.fit(callbacks=[Stop()])
+    for ours, before in zip(weights(trainer), initial, strict=True):
+        np.testing.assert_array_equal(ours, before)
+
+
 @pytest.mark.parametrize("batch_size", [1, 100, 128])
 def test_extreme_batches(data, batch_size):
     """Batches of one image, of all of them, and of more than there are."""
@@ -179,6 +303,13 @@ def test_looking_at_validation_has_no_part_in_the_numbers(data, scan):
         np.testing.assert_array_equal(one, other)
 
 
+def cross_entropy(trainer, images, labels):
+    """The mean cross-entropy of a trainer's model, from its logits."""
+    logits = np.asarray(trainer.model(images), np.float64)
+    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return -np.mean(log_probabilities[np.arange(len(labels)), labels])
+
+
 class AtCall(keras.callbacks.Callback):
     """Does something after some calls of the graph.
 
@@ -208,6 +339,15 @@ OPTIONS = {
     "adadelta": {"optimizer": "adadelta", "cell": "gru"},
     "lstm": {"cell": "basic_lstm", "optimizer": "sgd"},
     "shuffled": {"scan": "shuffled_rows"},
+    "average": {"ema_momentum": 0.9, "cell": "gru"},
+    "average of adamw": {
+        "optimizer": "adamw",
+        "weight_decay": 0.5,
+        "global_clipnorm": 0.5,
+        "label_smoothing": 0.1,
+        "ema_momentum": 0.99,
+        "schedule": "cosine",
+    },
 }
 
 
@@ -253,6 +393,58 @@ def test_a_run_that_crashed_goes_on_from_its_last_whole_checkpoint(data, tmp_pat
     assert counter.count == (8 if damage else 4)
     assert ("warning" in capsys.readouterr().err) == damage
     assert_identical(trainer, uninterrupted)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("power cut"), KeyboardInterrupt()])
+def test_callbacks_are_told_of_the_end_of_a_run_that_failed(data, error):
+    """A progress bar is closed and a writer flushed, whatever ended the training."""
+    ends = []
+
+    class Recorder(keras.callbacks.Callback):
+        """Writes down the ends."""
+
+        def on_train_end(self, logs=None):
+            ends.append("end")
+
+    def fail():
+        raise error
+
+    trainer = make_trainer(make_config(), data, steps_per_call=1)
+    with pytest.raises(type(error)):
+        trainer.fit(callbacks=[Recorder(), AtCall({2}, fail)])
+    assert ends == ["end"]
+
+
+def test_a_stop_is_obeyed_once(data):
+    """The next `fit` of the same trainer goes on, and ends as if it had never been stopped."""
+    uninterrupted = make_trainer(make_config(), data)
+    uninterrupted.fit()
+    trainer = make_trainer(make_config(), data, steps_per_call=1)
+    assert not trainer.fit(callbacks=[AtCall({3}, trainer.request_stop)])
+    assert trainer.step == 3
+    assert trainer.fit()
+    assert_identical(trainer, uninterrupted)
+
+
+def test_a_stop_in_a_run_that_failed_is_not_kept(data):
+    """A stop that an error came before is not taken for one of the next `fit`."""
+
+    def stop_and_fail():
+        trainer.request_stop()
+        crash()
+
+    trainer = make_trainer(make_config(), data, steps_per_call=1)
+    with pytest.raises(RuntimeError, match="power cut"):
+        trainer.fit(callbacks=[AtCall({1}, stop_and_fail)])
+    assert trainer.fit()
+
+
+def test_a_stop_before_the_first_step_is_obeyed(data):
+    """A signal that comes just before the training is not lost."""
+    trainer = make_trainer(make_config(), data)
+    trainer.request_stop()
+    assert not trainer.fit()
+    assert trainer.step == 0
 
 
 def test_a_complete_run_has_nothing_left_to_do(data, tmp_path):
@@ -314,14 +506,14 @@ def test_keras_callbacks(data):
     assert trainer.epoch == 1
 
 
-def test_validation_is_a_recount(data):
+@pytest.mark.parametrize("options", [{}, {"ema_momentum": 0.9}])
+def test_validation_is_a_recount(data, options):
     """Loss and accuracy of the validation part are those of the logits after the epoch."""
     images, labels = data
-    trainer = make_trainer(make_config(epochs=1), (images, labels), 60)
+    trainer = make_trainer(make_config(epochs=1, **options), (images, labels), 60)
     trainer.fit((images[60:], labels[60:]))
     logits = np.asarray(trainer.model(images[60:]), np.float64)
-    log_probabilities = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    loss = -np.mean(log_probabilities[np.arange(40), labels[60:]])
+    loss = cross_entropy(trainer, images[60:], labels[60:])
     accuracy = np.mean(np.argmax(logits, axis=1) == labels[60:])
     assert trainer.history[0]["val_loss"] == pytest.approx(loss, rel=1e-5)
     assert trainer.history[0]["val_accuracy"] == accuracy
@@ -344,11 +536,3 @@ def test_training_learns(mnist5k):
     trainer.fit()
     predicted = np.argmax(trainer.predict_logits(mnist5k.test_images), axis=1)
     assert np.mean(predicted == mnist5k.test_labels) > 0.55
-
-
-@pytest.mark.parametrize("count", [1, 6, 7, 8, 20])
-def test_a_predictor_answers_every_image(data, count):
-    """Whatever the batch size, each image has its own logits, in order."""
-    model = build_model(make_config(cell="gru"), (28, 28), 10)
-    logits = make_predictor(model, batch_size=7)(data[0][:count])
-    np.testing.assert_allclose(logits, model(data[0][:count]), atol=1e-5)

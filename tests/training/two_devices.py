@@ -1,8 +1,10 @@
 """Trains on one device and on two, in a process of its own: devices are laid out at the start.
 
-Usage: two_devices.py DIRECTORY CELL SCHEDULE, with `data.npz` in the directory.
+Usage: two_devices.py DIRECTORY OPTIONS, with `data.npz` in the directory, and JSON of a
+`TrainConfig`'s fields.
 """
 
+import json
 import pathlib
 import sys
 
@@ -22,19 +24,13 @@ def train(config, images, labels, strategy):
     return {**weights, **figures, "logits": trainer.predict_logits(images[:5])}
 
 
-def main(directory, cell, schedule):
+def main(directory, options):
     """Writes `one.npz` and `two.npz`."""
     device = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+    small = {"num_units": 8, "num_layers": 1, "epochs": 2, "batch_size": 32}
     config = TrainConfig(
-        cell=cell,
-        schedule=schedule,
-        num_units=8,
-        num_layers=1,
-        epochs=2,
-        batch_size=32,
-        optimizer="sgd",
-        learning_rate=0.1,
+        **{**small, "optimizer": "sgd", "learning_rate": 0.1, **json.loads(options)}
     )
     directory = pathlib.Path(directory)
     with np.load(directory / "data.npz") as data:

@@ -69,6 +69,12 @@ def test_implementation():
         DynamicRNN(LSTMCell(4, num_proj=2), implementation="fused")(INPUTS)
 
 
+def test_an_unknown_implementation_is_refused_at_once():
+    """The layer is not made: the mistake is not left for its first call."""
+    with pytest.raises(ValueError, match=r"implementation='fast'.*'auto', 'fused', 'loop'"):
+        DynamicRNN(GRUCell(4), implementation="fast")
+
+
 C, H, S = leaves(4, 4, 2)
 STATES = {
     "as_it_is": (LSTMStateTuple(C, H), S),

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from rnn_mnist_tf import dynamic_rnn, raw_rnn
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, DropoutWrapper, GRUCell, LSTMStateTuple
-from tests.unroll.fakes import Counter, Records, Replicator
+from tests.unroll.fakes import Counter, Nested, Records, Replicator
 
 MODES = pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 INPUTS = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)
@@ -319,3 +319,56 @@ def test_wrong_first_state():
 
     with pytest.raises(ValueError, match="Expected state to be a tuple of length 2"):
         raw_rnn(BasicLSTMCell(2), loop_fn)
+
+
+def start_with(inputs, state):
+    """Returns a `loop_fn` that gives these first, and fails when it is called again."""
+
+    def loop_fn(time, output, old_state, loop_state):
+        del time, old_state, loop_state
+        assert output is None
+        return tf.fill([2], False), inputs, state, None, None
+
+    return loop_fn
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (LSTMStateTuple(tf.zeros([2, 3]), tf.zeros([2, 4])), r"initial_state\.h of shape \(2, 4\)"),
+        (LSTMStateTuple(tf.zeros([5, 3]), tf.zeros([2, 3])), r"initial_state\.c of shape \(5, 3\)"),
+        (LSTMStateTuple(*tf.zeros([2, 2, 3], tf.float64)), r"initial_state\.c of dtype float64"),
+        (LSTMStateTuple(*tf.zeros([2, 2, 3], tf.int32)), r"initial_state\.c"),
+    ],
+    ids=["size", "batch", "float64", "integers"],
+)
+def test_the_first_state_is_checked_before_the_loop(state, words):
+    """As in `dynamic_rnn`: the wrong leaf is named, and no step was taken."""
+    with pytest.raises(ValueError, match=words):
+        raw_rnn(BasicLSTMCell(3), start_with(tf.ones([2, 2]), state))
+
+
+def test_the_run_is_told_the_shapes_of_all_inputs():
+    """A cell with nested inputs sees their nest, as `dynamic_rnn` gives it."""
+    seen = []
+
+    class Seeing(Nested):
+        """Writes down what its runs are told."""
+
+        def run_scope(self, batch_size, inputs_shape, training=None):
+            seen.append((batch_size, inputs_shape))
+            return super().run_scope(batch_size, inputs_shape, training)
+
+    def step(count):
+        return {"left": tf.ones([2, 2]), "right": (tf.ones([2, 3]), tf.ones([2, 2, 2]) * count)}
+
+    def loop_fn(time, output, state, loop_state):
+        del loop_state
+        state = cell.zero_state(2, tf.float32) if output is None else state
+        emit = tf.zeros([2]) if output is None else output[0]
+        return tf.fill([2], time >= 2), step(tf.cast(time, tf.float32)), state, emit, None
+
+    cell = Seeing()
+    _, state, _ = raw_rnn(cell, loop_fn)
+    assert seen == [(2, {"left": (2, 2), "right": ((2, 3), (2, 2, 2))})]
+    np.testing.assert_array_equal(state["others"][1], np.ones((2, 2, 2)))  # 0 + 1

@@ -1,0 +1,54 @@
+"""From images to logits: one graph for few images, another that splits large batches."""
+
+import functools
+import itertools
+
+import numpy as np
+import tensorflow as tf
+
+from rnn_mnist_tf.training.strategy import MINIMUM_ROWS, choose_parts, split_rows
+
+_EVALUATION_BATCH = 1000
+
+
+def make_predictor(model, batch_size=_EVALUATION_BATCH):
+    """Returns a function from uint8 images to logits, NumPy arrays both.
+
+    Every image is answered, whatever the batch size. A batch of fewer images than pay for a split
+    stays whole. Each of the two graphs is traced when it is first needed, once.
+
+    Args:
+        model: pixels to logits.
+        batch_size: images a call of the graph.
+
+    >>> from rnn_mnist_tf.models import build_rnn, make_cell
+    >>> predict = make_predictor(build_rnn((4, 4), 3, make_cell("gru", 2)))
+    >>> predict(np.zeros([5, 4, 4], np.uint8)).shape
+    (5, 3)
+    """
+    # Batch statistics are constants here: no row depends on another.
+    most_parts = choose_parts(model, batch_size, training=False)
+
+    @functools.cache
+    def graph(parts):
+        @tf.function(input_signature=[tf.TensorSpec(model.input_shape, tf.uint8)])
+        def logits_of(batch):
+            if parts == 1:
+                return model(batch, training=False)
+            bounds = split_rows(tf.shape(batch)[0], parts)
+            pieces = [batch[begin:end] for begin, end in itertools.pairwise(bounds)]
+            return tf.concat([model(piece, training=False) for piece in pieces], 0)
+
+        return logits_of.get_concrete_function()
+
+    def predict_batch(batch):
+        parts = most_parts if len(batch) >= most_parts * MINIMUM_ROWS else 1
+        return graph(parts)(tf.constant(batch)).numpy()
+
+    def predict(images):
+        if len(images) <= batch_size:  # no images too: they give no logits
+            return predict_batch(images)
+        begins = range(0, len(images), batch_size)
+        return np.concatenate([predict_batch(images[b : b + batch_size]) for b in begins])
+
+    return predict
