@@ -72,12 +72,11 @@ def chunk_steps(batch_size):
 
 
 def make_data(batch_size, shape=(STEPS, INPUTS), seed=0):
-    """Returns a chunk of random uint8 images and labels: speed does not depend on what they show."""
+    """Returns a chunk of random uint8 images and labels: what they show has no part in speed."""
     generator = np.random.default_rng(seed)
     count = chunk_steps(batch_size) * batch_size
-    return generator.integers(0, 256, (count, *shape), np.uint8), generator.integers(
-        0, CLASSES, count
-    )
+    images = generator.integers(0, 256, (count, *shape), np.uint8)
+    return images, generator.integers(0, CLASSES, count)
 
 
 def lap_callback(laps, stop):

@@ -110,7 +110,8 @@ def run_process(program, arguments, tuned=False):
         tuned: whether glibc's allocator is told to keep memory.
 
     Raises:
-        RuntimeError: it failed, with the end of what it wrote.
+        ValueError: it answered with one line.
+        RuntimeError: it failed otherwise, with the end of what it wrote.
     """
     environment = {k: v for k, v in os.environ.items() if k not in TUNED_ALLOCATOR}
     environment |= {"TF_CPP_MIN_LOG_LEVEL": "3", **(TUNED_ALLOCATOR if tuned else {})}
@@ -122,6 +123,8 @@ def run_process(program, arguments, tuned=False):
         capture_output=True,
         text=True,
     )
+    if finished.returncode and "Traceback" not in finished.stderr and finished.stderr.strip():
+        raise ValueError(finished.stderr.strip().splitlines()[-1].partition("error: ")[2])
     if finished.returncode:
         raise RuntimeError(f"{program} {arguments} failed:\n{finished.stderr[-2000:]}")
     return json.loads(finished.stdout.strip().splitlines()[-1])
@@ -173,11 +176,10 @@ class Record:
         return self.results[name]
 
     def _write(self):
-        # Here, not above: it brings TensorFlow, which peers do without.
-        from rnn_mnist_tf.training.files import write_text
-
         content = {"settings": self.settings, "results": self.results}
-        write_text(self.path, json.dumps(content, indent=1) + "\n")
+        temporary = self.path.with_name(f".{self.path.name}.part")
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
+        os.replace(temporary, self.path)
 
 
 class Clock:
