@@ -233,6 +233,7 @@ def make_table(runs, max_epochs):
         reached = [value for value in seconds if value is not None]
         middle = median(seconds)
         limit = results[0]["epochs"] if who == OURS else max_epochs
+        never = f"not within {limit} epoch{'s' * (limit > 1)}"
         rows.append(
             (
                 who,
