@@ -238,9 +238,7 @@ def make_table(runs, max_epochs):
             (
                 who,
                 ratio(middle, own, digits=1),
-                show(middle, 1)
-                if middle is not None
-                else f"not within {limit} epoch{'s' * (limit > 1)}",
+                never if middle is None else show(middle, 1),
                 f"{min(reached):.1f} to {max(reached):.1f}" if reached else "-",
                 f"{len(reached)} of {len(results)}",
                 ", ".join(f"{r['epochs']}: {100 * r['accuracy']:.2f} %" for r in results),
