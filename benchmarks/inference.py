@@ -1,21 +1,33 @@
 """Inference of the article's model with the same weights: latency of one image, images/s of 1,000.
 
-    python benchmarks/inference.py
+    python benchmarks/inference.py --output=FILE.json
 
-This package's `tf.function` and SavedModel, PyTorch, and onnxruntime on PyTorch's own export.
+For every peer a call takes NumPy's uint8 images and returns NumPy's logits. Each mode of a peer
+runs in a fresh process a round; each figure is that of the mode with the better median.
 """
 
-import argparse
 import json
-import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import time
 
 import numpy as np
-from processes import alternate, machine, median_of, run_process, table
+from processes import (
+    Clock,
+    Parser,
+    Record,
+    machine,
+    median,
+    names_in,
+    positive_integer,
+    ratio,
+    require,
+    run_main,
+    run_process,
+    table,
+    thread_counts,
+)
 
 UNITS, LAYERS, SIDE, CLASSES = 100, 2, 28, 10
 
@@ -32,13 +44,13 @@ def timings(call, repeats):
     return statistics.median(seconds)
 
 
-def measure(predict):
-    """Returns latency of one image in ms and images/s of batches of 1,000."""
+def measure(predict, repeats):
+    """Returns latency of one image in ms, images/s of batches of 1,000, and some logits."""
     images = np.random.default_rng(0).integers(0, 256, (1000, SIDE, SIDE), np.uint8)
     one = images[:1]
     return {
-        "latency_ms": 1e3 * timings(lambda: predict(one), 300),
-        "images_per_second": len(images) / timings(lambda: predict(images), 30),
+        "latency_ms": 1e3 * timings(lambda: predict(one), 20 * repeats),
+        "images_per_second": len(images) / timings(lambda: predict(images), repeats),
         "logits": np.asarray(predict(images[:4])).tolist(),
     }
 
@@ -70,24 +82,55 @@ def make_weights(folder):
     np.savez(folder / "torch.npz", **arrays)
 
 
-def ours(folder):
-    """The model in a `tf.function`."""
+def make_onnx(folder):
+    """Writes PyTorch's own export for onnxruntime."""
+    import torch
+
+    torch.onnx.export(
+        torch_model(folder),
+        (torch.zeros(2, SIDE, SIDE, dtype=torch.uint8),),
+        str(folder / "model.onnx"),
+        input_names=["images"],
+        output_names=["logits"],
+        dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}},
+        dynamo=False,
+    )
+
+
+def our_model(folder):
+    """Returns this package's model with the weights."""
     from rnn_mnist_tf.models import build_rnn, make_cell
-    from rnn_mnist_tf.training import make_predictor
     from rnn_mnist_tf.training.strategy import configure_threads
 
     configure_threads()
     model = build_rnn((SIDE, SIDE), CLASSES, make_cell("basic_lstm", UNITS, LAYERS))
     model.load_weights(folder / "model.weights.h5")
-    return measure(make_predictor(model))
+    return model
 
 
-def saved_model(folder):
+def ours(folder, mode):
+    """The predictor that evaluation and prediction use."""
+    from rnn_mnist_tf.training import make_predictor
+
+    return make_predictor(our_model(folder))
+
+
+def our_function(folder, mode):
+    """The model as one concrete function: the shortest way from Python into the graph."""
+    import tensorflow as tf
+
+    model = our_model(folder)
+    function = tf.function(lambda images: model(images, training=False))
+    concrete = function.get_concrete_function(tf.TensorSpec([None, SIDE, SIDE], tf.uint8))
+    return lambda images: concrete(tf.constant(images)).numpy()
+
+
+def saved_model(folder, mode):
     """The SavedModel, as whoever serves it loads it."""
     import tensorflow as tf
 
     served = tf.saved_model.load(str(folder / "saved_model")).signatures["serving_default"]
-    return measure(lambda images: served(images=tf.constant(images))["logits"].numpy())
+    return lambda images: served(images=tf.constant(images))["logits"].numpy()
 
 
 def torch_model(folder):
@@ -111,95 +154,156 @@ def torch_model(folder):
     return model
 
 
-def torch(folder):
-    """PyTorch, the better of one thread and all for each figure."""
+def torch(folder, mode):
+    """PyTorch; the mode is the number of threads."""
     import torch
 
-    model, results = torch_model(folder), []
-    for threads in sorted({1, len(os.sched_getaffinity(0))}):
-        torch.set_num_threads(threads)
-        with torch.inference_mode():
-            results.append(measure(lambda images: model(torch.from_numpy(images)).numpy()))
-    return {
-        "latency_ms": min(result["latency_ms"] for result in results),
-        "images_per_second": max(result["images_per_second"] for result in results),
-        "logits": results[0]["logits"],
-    }
+    torch.set_num_threads(int(mode))
+    model = torch_model(folder)
+
+    @torch.inference_mode()
+    def predict(images):
+        return model(torch.from_numpy(images)).numpy()
+
+    return predict
 
 
-def onnxruntime(folder):
-    """onnxruntime on PyTorch's export."""
-    import onnxruntime as runtime
-    import torch
+def onnxruntime(folder, mode):
+    """onnxruntime on PyTorch's export; the mode is the number of threads."""
+    import onnxruntime
 
-    path = folder / "model.onnx"
-    if not path.exists():
-        images = torch.zeros(2, SIDE, SIDE, dtype=torch.uint8)
-        torch.onnx.export(
-            torch_model(folder),
-            (images,),
-            str(path),
-            input_names=["images"],
-            output_names=["logits"],
-            dynamic_axes={"images": {0: "batch"}, "logits": {0: "batch"}},
-            dynamo=False,
-        )
-    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return measure(lambda images: session.run(["logits"], {"images": images})[0])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = int(mode)
+    session = onnxruntime.InferenceSession(
+        str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+    )
+    return lambda images: session.run(["logits"], {"images": images})[0]
 
 
-PEERS = {f.__name__: f for f in (ours, saved_model, torch, onnxruntime)}
+# Each returns a function from images to logits.
+PEERS = {f.__name__: f for f in (ours, our_function, saved_model, torch, onnxruntime)}
+# The allocator is tuned for PyTorch alone, where it matters.
+MODES = {
+    "torch": [(str(n), tuned) for tuned in (False, True) for n in thread_counts()],
+    "onnxruntime": [(str(n), False) for n in thread_counts()],
+}
+FIGURES = {"latency_ms": min, "images_per_second": max}
 
 
 def main():
     """Runs every peer in turn, or one of them in this process."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--peer", choices=[*PEERS, "make_weights"])
-    parser.add_argument("--folder", type=pathlib.Path)
+    parser = Parser(description=__doc__)
+    parser.add_argument("--peers", type=names_in(PEERS), default=",".join(PEERS))
+    parser.add_argument("--rounds", type=positive_integer, default=5)
+    parser.add_argument("--repeats", type=positive_integer, default=50)
+    parser.add_argument("--output", help="JSON of all results; what it has is not measured again")
+    parser.add_argument("--peer", choices=[*PEERS, "prepare"], help="of this process")
+    parser.add_argument("--mode", default="", help="of this process")
+    parser.add_argument("--folder", type=pathlib.Path, help="of this process")
     arguments = parser.parse_args()
-    if arguments.peer == "make_weights":
+    if arguments.peer == "prepare":
         make_weights(arguments.folder)
+        if "torch" in arguments.peers or "onnxruntime" in arguments.peers:
+            make_onnx(arguments.folder)
         print(json.dumps(None))
-        return
-    if arguments.peer:
-        print(json.dumps(PEERS[arguments.peer](arguments.folder)))
-        return
+    elif arguments.peer:
+        predict = PEERS[arguments.peer](arguments.folder, arguments.mode)
+        print(json.dumps(measure(predict, arguments.repeats)))
+    else:
+        if "torch" in arguments.peers or "onnxruntime" in arguments.peers:
+            require("torch", "onnx", "onnxruntime")
+        results = run(Record(arguments.output, {"repeats": arguments.repeats}), arguments)
+        report(arguments.peers, results)
+
+
+def run(record, arguments):
+    """Runs all rounds; returns `{(peer, mode, tuned): [result, ...]}`."""
+    keys = [(peer, *mode) for peer in arguments.peers for mode in MODES.get(peer, [("", False)])]
+    results = {key: [] for key in keys}
+    clock = Clock(arguments.rounds, arguments.rounds * len(keys) * (5 + 0.2 * arguments.repeats))
     with tempfile.TemporaryDirectory() as folder:
-        command = [f"--folder={folder}"]
-        run_process("inference.py", [*command, "--peer=make_weights"])
-        results = alternate(
-            {
-                name: lambda name=name: run_process("inference.py", [*command, f"--peer={name}"])
-                for name in PEERS
-            },
-            arguments.rounds,
-        )
-    report(results)
+        common = [f"--folder={folder}", f"--repeats={arguments.repeats}"]
+        names = ",".join(arguments.peers)
+        run_process("inference.py", [*common, "--peer=prepare", f"--peers={names}"])
+        for number in range(1, arguments.rounds + 1):
+            for peer, mode, tuned in keys:
+                command = [*common, f"--peer={peer}", f"--mode={mode}"]
+                result = record.measure(
+                    f"round {number}: {name_mode(peer, mode, tuned)}",
+                    lambda command=command, tuned=tuned: run_process(
+                        "inference.py", command, tuned
+                    ),
+                )
+                results[peer, mode, tuned].append(result)
+            clock.finish(number)
+    return results
 
 
-def report(results):
-    """Checks that all peers answer alike, and prints the table."""
-    logits = {name: np.array(result[0]["logits"]) for name, result in results.items()}
-    worst = max(float(np.abs(value - logits["ours"]).max()) for value in logits.values())
+def name_mode(peer, mode, tuned):
+    """Returns a peer and its mode in words.
+
+    >>> name_mode("torch", "2", True), name_mode("ours", "", False)
+    ('torch, 2 threads, allocator tuned', 'ours')
+    """
+    parts = [peer, f"{mode} threads" if mode else "", "allocator tuned" if tuned else ""]
+    return ", ".join(filter(None, parts))
+
+
+def best_figures(results, figures=FIGURES):
+    """Returns `{peer: {figure: (median, mode)}}`, each of the mode with the better median.
+
+    Args:
+        results: `{(peer, mode, tuned): [{figure: value}, ...]}`.
+        figures: `{figure: min or max}`, whichever is better.
+
+    >>> results = {("x", "1", False): [{"ms": 3}], ("x", "2", False): [{"ms": 2}, {"ms": 9}]}
+    >>> best_figures(results, {"ms": min})
+    {'x': {'ms': (3, ('1', False))}}
+    """
+    best = {}
+    for peer in dict.fromkeys(key[0] for key in results):
+        best[peer] = {}
+        for figure, choose in figures.items():
+            medians = [
+                (median([result[figure] for result in runs]), key[1:])
+                for key, runs in results.items()
+                if key[0] == peer
+            ]
+            best[peer][figure] = choose(medians)
+    return best
+
+
+def report(peers, results):
+    """Checks that all peers answer alike, and prints the table.
+
+    Raises:
+        ValueError: two peers compute different logits.
+    """
+    logits = np.array([result["logits"] for runs in results.values() for result in runs])
+    worst = float(np.ptp(logits, axis=0).max())
     print(f"{machine()}; largest difference between any two peers' logits {worst:.1e}")
     if not worst < 1e-4:
-        sys.exit("the peers do not compute the same")
-    latency = {name: median_of(result, "latency_ms") for name, result in results.items()}
-    rate = {name: median_of(result, "images_per_second") for name, result in results.items()}
-    rows = [
-        (
-            name,
-            f"{latency[name] / latency['torch']:.2f}",
-            f"{rate[name] / rate['onnxruntime']:.2f}",
-            f"{latency[name]:.3f}",
-            f"{rate[name]:.0f}",
+        raise ValueError(f"The peers' logits differ by {worst:.1e}, expected less than 1e-4.")
+    best = best_figures(results)
+    for peer in filter(MODES.get, peers):
+        latency, rate = (name_mode(peer, *best[peer][figure][1]) for figure in FIGURES)
+        print(f"{peer}: latency with {latency}; images/s with {rate}")
+    print()
+    print(make_table(peers, best))
+
+
+def make_table(peers, best):
+    """Returns the Markdown table, each peer against `ours` first, where that was measured."""
+    header = ["peer", "latency / ours", "images/s / ours", "latency of 1 (ms)", "images/s"]
+    rows = []
+    for peer in peers:
+        latency, rate = (best[peer][figure][0] for figure in FIGURES)
+        own = [best["ours"][figure][0] if "ours" in best else None for figure in FIGURES]
+        rows.append(
+            (peer, ratio(latency, own[0]), ratio(rate, own[1]), f"{latency:.3f}", f"{rate:.0f}")
         )
-        for name in results
-    ]
-    header = ("peer", "latency / torch", "rate / onnxruntime", "latency of 1 (ms)", "images/s")
-    print(table(header, rows))
+    return table(header, rows)
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)

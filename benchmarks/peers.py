@@ -1,103 +1,162 @@
-"""One peer in a process of its own: measures one model and prints one line of JSON.
+"""One peer in a process of its own: measures training and prints one line of JSON.
 
-python benchmarks/peers.py ours --cell=basic_lstm --num_layers=2 --batch_size=64
+python benchmarks/peers.py ours --configurations=basic_lstm:2:64,gru:1:128
 """
 
 import argparse
-import itertools
+import gc
 import json
-import os
 import statistics
 import time
+from typing import NamedTuple
 
 import numpy as np
 
 STEPS, INPUTS, UNITS, CLASSES = 28, 28, 100, 10
-CELLS = ("basic_rnn", "gru", "basic_lstm", "lstm")
+CELLS = ("basic_rnn", "gru", "basic_lstm", "lstm")  # lstm with peepholes
 
 
-def make_data(batches, batch_size, seed=0):
-    """Returns random uint8 images and labels: speed does not depend on what they show."""
-    generator = np.random.default_rng(seed)
-    count = batches * batch_size
-    images = generator.integers(0, 256, (count, STEPS, INPUTS), np.uint8)
+class Configuration(NamedTuple):
+    """What is trained.
+
+    >>> str(Configuration.parse("gru:2:64"))
+    'gru:2:64'
+    """
+
+    cell: str
+    num_layers: int
+    batch_size: int
+
+    def __str__(self):
+        return f"{self.cell}:{self.num_layers}:{self.batch_size}"
+
+    @classmethod
+    def parse(cls, text):
+        """Returns the configuration that `str` wrote."""
+        cell, num_layers, batch_size = text.split(":")
+        return cls(cell, int(num_layers), int(batch_size))
+
+
+class Laps:
+    """Chunks of work, the first to warm up, then as many as fill the time.
+
+    >>> laps = Laps(seconds=0)
+    >>> laps.lap(), laps.lap(), laps.lap()  # the beginning, warm, measured: enough
+    (False, False, True)
+    """
+
+    def __init__(self, seconds):
+        self.seconds, self.times = seconds, []
+
+    def lap(self):
+        """Called at the beginning and after each chunk; returns whether it was enough."""
+        self.times.append(time.perf_counter())
+        return len(self.times) > 2 and self.times[-1] - self.times[1] >= self.seconds
+
+    def rate(self, images):
+        """Returns the median of images/s, of so many images a chunk."""
+        return images / statistics.median(np.diff(self.times[1:]))
+
+
+def run_chunks(run_chunk, images, seconds):
+    """Runs chunks until they fill the time, and returns images/s."""
+    laps = Laps(seconds)
+    while not laps.lap():
+        run_chunk()
+    return laps.rate(images)
+
+
+def chunk_steps(batch_size):
+    """Returns the steps of a chunk: at least 20, some 6,400 images, a multiple of ten."""
+    return max(20, 6400 // batch_size // 10 * 10)
+
+
+def make_data(batch_size, shape=(STEPS, INPUTS), steps=None):
+    """Returns a chunk of random uint8 images and labels: what they show has no part in speed."""
+    generator = np.random.default_rng(0)
+    count = (steps or chunk_steps(batch_size)) * batch_size
+    images = generator.integers(0, 256, (count, *shape), np.uint8)
     return images, generator.integers(0, CLASSES, count)
 
 
-def median_rate(run_epoch, images, repeats):
-    """Returns the median of images/s over `repeats` epochs, after one that is not counted."""
-    run_epoch()
-    rates = []
-    for _ in range(repeats):
-        begin = time.perf_counter()
-        run_epoch()
-        rates.append(images / (time.perf_counter() - begin))
-    return statistics.median(rates)
+def lap_callback(laps, stop):
+    """Returns a Keras callback of which each epoch is a lap, and that calls `stop` at the end."""
+    import keras
+
+    class LapCallback(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            laps.lap()
+
+        def on_epoch_end(self, epoch, logs=None):
+            if laps.lap():
+                stop(self.model)
+
+    return LapCallback()
 
 
-def ours(arguments):
+def ours(mode, configuration, seconds):
     """This package's trainer, through its public interface."""
     from rnn_mnist_tf.training import TrainConfig, Trainer
     from rnn_mnist_tf.training.strategy import configure_threads
 
     configure_threads()
-    images, labels = make_data(arguments.batches, arguments.batch_size)
+    images, labels = make_data(configuration.batch_size)
     config = TrainConfig(
-        cell=arguments.cell,
-        use_peepholes=arguments.cell == "lstm",
-        num_layers=arguments.num_layers,
-        num_units=arguments.num_units,
-        batch_size=arguments.batch_size,
-        epochs=1 + arguments.repeats,
+        cell=configuration.cell,
+        use_peepholes=configuration.cell == "lstm",
+        num_layers=configuration.num_layers,
+        num_units=UNITS,
+        batch_size=configuration.batch_size,
+        epochs=1_000_000,
         optimizer="sgd",
         learning_rate=0.1,
     )
-    trainer = Trainer(config, images, labels, CLASSES, parts=arguments.parts or None)
-    trainer.fit()
-    ends = [line["train_seconds"] for line in trainer.history]
-    rates = [len(images) / (end - begin) for begin, end in itertools.pairwise(ends)]
-    return {"images_per_second": statistics.median(rates), "parts": trainer.parts}
+    trainer = Trainer(config, images, labels, CLASSES)
+    laps = Laps(seconds)
+    trainer.fit(callbacks=[lap_callback(laps, lambda model: trainer.request_stop())])
+    return laps.rate(len(images))
 
 
-def torch(arguments):
-    """PyTorch's own layers, plain SGD, the better of one thread and all."""
+def torch(mode, configuration, seconds):
+    """PyTorch's own layers, plain SGD; the mode is the number of threads."""
     import torch
     from torch import nn
 
+    torch.set_num_threads(int(mode))
     kinds = {"basic_rnn": nn.RNN, "gru": nn.GRU, "basic_lstm": nn.LSTM}
-    if arguments.cell not in kinds:
-        return {"images_per_second": None, "reason": "PyTorch has no peepholes"}
 
     class Classifier(nn.Module):
         def __init__(self):
             super().__init__()
-            self.rnn = kinds[arguments.cell](INPUTS, arguments.num_units, arguments.num_layers)
-            self.logits = nn.Linear(arguments.num_units, CLASSES)
+            self.rnn = kinds[configuration.cell](INPUTS, UNITS, configuration.num_layers)
+            self.logits = nn.Linear(UNITS, CLASSES)
 
         def forward(self, images):
             outputs, _ = self.rnn((images.float() / 255).permute(1, 0, 2))
             return self.logits(outputs[-1])
 
-    images, labels = make_data(arguments.batches, arguments.batch_size)
-    images, labels = torch.from_numpy(images), torch.from_numpy(labels)
-    rates = {}
-    for threads in sorted({1, len(os.sched_getaffinity(0))}):
-        torch.set_num_threads(threads)
-        model = Classifier()
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    images, labels = (torch.from_numpy(x) for x in make_data(configuration.batch_size))
+    model = Classifier()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 
-        def run_epoch(model=model, optimizer=optimizer):
-            for rows in torch.randperm(len(images)).split(arguments.batch_size):
-                optimizer.zero_grad()
-                nn.functional.cross_entropy(model(images[rows]), labels[rows]).backward()
-                optimizer.step()
+    def run_chunk():
+        for rows in torch.randperm(len(images)).split(configuration.batch_size):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(images[rows]), labels[rows]).backward()
+            optimizer.step()
 
-        rates[threads] = median_rate(run_epoch, len(images), arguments.repeats)
-    return {"images_per_second": max(rates.values()), "by_threads": rates}
+    return run_chunks(run_chunk, len(images), seconds)
 
 
-def keras(arguments):
-    """Keras's own layers and `fit`, the best of default, unrolled and compiled."""
+def keras(mode, configuration, seconds):
+    """Keras's own layers and `fit`.
+
+    Its default, `jit_compile="auto"`, is `loop` for LSTM and GRU, and `jit` for the vanilla cell.
+
+    Args:
+        mode: `loop`; `steps`, ten to a call of the graph; `unroll`; or `jit`.
+        configuration, seconds: as for all.
+    """
     import keras
 
     kinds = {
@@ -105,40 +164,42 @@ def keras(arguments):
         "gru": keras.layers.GRU,
         "basic_lstm": keras.layers.LSTM,
     }
-    if arguments.cell not in kinds:
-        return {"images_per_second": None, "reason": "Keras has no peepholes"}
-    images, labels = make_data(arguments.batches, arguments.batch_size)
-    rates = {}
-    for mode, unroll, jit in (
-        ("default", False, False),
-        ("unroll", True, False),
-        ("jit", False, True),
-    ):
-        layers = [
-            kinds[arguments.cell](
-                arguments.num_units,
-                return_sequences=layer < arguments.num_layers - 1,
-                unroll=unroll,
-            )
-            for layer in range(arguments.num_layers)
-        ]
-        model = keras.Sequential(
-            [keras.layers.Rescaling(1 / 255), *layers, keras.layers.Dense(CLASSES)]
+    keras.backend.clear_session()
+    images, labels = make_data(configuration.batch_size)
+    layers = [
+        kinds[configuration.cell](
+            UNITS,
+            return_sequences=layer < configuration.num_layers - 1,
+            unroll=mode == "unroll",
         )
-        model.compile(
-            keras.optimizers.SGD(0.1),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=jit,
-        )
+        for layer in range(configuration.num_layers)
+    ]
+    model = keras.Sequential(
+        [keras.layers.Rescaling(1 / 255), *layers, keras.layers.Dense(CLASSES)]
+    )
+    model.compile(
+        keras.optimizers.SGD(0.1),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        jit_compile=mode == "jit",
+        steps_per_execution=10 if mode == "steps" else 1,
+    )
 
-        def run_epoch(model=model):
-            model.fit(images, labels, arguments.batch_size, epochs=1, verbose=0)
+    def stop(model):
+        model.stop_training = True
 
-        rates[mode] = median_rate(run_epoch, len(images), arguments.repeats)
-    return {"images_per_second": max(rates.values()), "by_mode": rates}
+    laps = Laps(seconds)
+    model.fit(
+        images,
+        labels,
+        configuration.batch_size,
+        epochs=1_000_000,
+        verbose=0,
+        callbacks=[lap_callback(laps, stop)],
+    )
+    return laps.rate(len(images))
 
 
-def legacy(arguments):
+def legacy(mode, configuration, seconds):
     """TensorFlow 1's original cells under `dynamic_rnn` in a session."""
     import tensorflow as tf
     from tensorflow.python.ops import rnn_cell
@@ -150,14 +211,14 @@ def legacy(arguments):
         "lstm": lambda units: rnn_cell.LSTMCell(units, use_peepholes=True),
     }
     tf1 = tf.compat.v1
-    images, labels = make_data(arguments.batches, arguments.batch_size)
+    images, labels = make_data(configuration.batch_size)
     with tf.Graph().as_default(), tf1.Session() as session:
         pixels = tf1.placeholder(tf.uint8, [None, STEPS, INPUTS])
         classes = tf1.placeholder(tf.int64, [None])
-        cells = [kinds[arguments.cell](arguments.num_units) for _ in range(arguments.num_layers)]
+        cells = [kinds[configuration.cell](UNITS) for _ in range(configuration.num_layers)]
         inputs = tf.cast(pixels, tf.float32) / 255
         outputs, _ = tf1.nn.dynamic_rnn(rnn_cell.MultiRNNCell(cells), inputs, dtype=tf.float32)
-        kernel = tf1.get_variable("kernel", [arguments.num_units, CLASSES])
+        kernel = tf1.get_variable("kernel", [UNITS, CLASSES])
         bias = tf1.get_variable("bias", [CLASSES], initializer=tf1.zeros_initializer())
         losses = tf.nn.sparse_softmax_cross_entropy_with_logits(
             labels=classes, logits=outputs[:, -1] @ kernel + bias
@@ -165,81 +226,88 @@ def legacy(arguments):
         step = tf1.train.GradientDescentOptimizer(0.1).minimize(tf.reduce_mean(losses))
         session.run(tf1.global_variables_initializer())
 
-        def run_epoch():
+        def run_chunk():
             order = np.random.permutation(len(images))
-            for rows in order.reshape(-1, arguments.batch_size):
+            for rows in order.reshape(-1, configuration.batch_size):
                 session.run(step, {pixels: images[rows], classes: labels[rows]})
 
-        rate = median_rate(run_epoch, len(images), arguments.repeats)
-    return {"images_per_second": rate}
+        return run_chunks(run_chunk, len(images), seconds)
 
 
-def products(arguments):
+def products(mode, configuration, seconds):
     """The roofline: only the matrix products of a step, in float32, parts side by side.
 
-    Forward and backward, each step's products of the recurrence as they come; those of the
-    weights' gradients as one for all steps, since nothing orders them.
+    Those of the recurrence come one a step, forward and backward. Those of the inputs and of the
+    weights' gradients are one for all steps, since nothing orders them. The first layer's inputs
+    need no gradient. The GRU's two products of a step count as one.
     """
     import tensorflow as tf
 
     from rnn_mnist_tf.training.strategy import configure_threads
 
     parts = configure_threads()
-    rows = arguments.batch_size // parts
-    gates = {"basic_rnn": 1, "gru": 3}.get(arguments.cell, 4) * arguments.num_units
+    rows = configuration.batch_size // parts
+    gates = {"basic_rnn": 1, "gru": 3}.get(configuration.cell, 4) * UNITS
+    generator = tf.random.Generator.from_seed(0)
 
     # Arguments of the graph, so that nothing is computed before it runs.
-    widths = [
-        (arguments.num_units if layer else INPUTS) + arguments.num_units
-        for layer in range(arguments.num_layers)
-    ]
-    generator = tf.random.Generator.from_seed(0)
-    operands = [
-        (
-            generator.uniform([STEPS, rows, width]),
-            generator.uniform([STEPS, rows, gates]),
-            generator.uniform([width, gates]),
-        )
+    layers = [
+        {
+            "inputs": generator.uniform([STEPS * rows, UNITS if layer else INPUTS]),
+            "states": generator.uniform([STEPS, rows, UNITS]),
+            "slopes": generator.uniform([STEPS, rows, gates]),
+            "kernel": generator.uniform([UNITS if layer else INPUTS, gates]),
+            "recurrent": generator.uniform([UNITS, gates]),
+        }
         for _ in range(parts)
-        for width in widths
+        for layer in range(configuration.num_layers)
     ]
 
     @tf.function
-    def step(operands):
+    def step(layers):
         done = []
-        for joined, slopes, kernel in operands:
-            done += [x @ kernel for x in tf.unstack(joined)]
-            done += [tf.matmul(x, kernel, transpose_b=True) for x in tf.unstack(slopes)]
-            all_joined = tf.reshape(joined, [-1, joined.shape[-1]])
-            all_slopes = tf.reshape(slopes, [-1, gates])
-            done.append(tf.matmul(all_joined, all_slopes, transpose_a=True))
+        for x in layers:
+            all_slopes = tf.reshape(x["slopes"], [-1, gates])
+            all_states = tf.reshape(x["states"], [-1, UNITS])
+            done.append(x["inputs"] @ x["kernel"])
+            done += [state @ x["recurrent"] for state in tf.unstack(x["states"])]
+            done += [
+                tf.matmul(slope, x["recurrent"], transpose_b=True)
+                for slope in tf.unstack(x["slopes"])
+            ]
+            done.append(tf.matmul(x["inputs"], all_slopes, transpose_a=True))
+            done.append(tf.matmul(all_states, all_slopes, transpose_a=True))
+            if x["inputs"].shape[1] == UNITS:
+                done.append(tf.matmul(all_slopes, x["kernel"], transpose_b=True))
         # Each product is used, or it would not be computed.
         return tf.add_n([tf.reduce_max(x) for x in done])
 
-    def run_epoch():
-        for _ in range(arguments.batches):
-            step(operands)
+    steps = chunk_steps(configuration.batch_size)
 
-    rate = median_rate(run_epoch, arguments.batches * arguments.batch_size, arguments.repeats)
-    return {"images_per_second": rate}
+    def run_chunk():
+        for _ in range(steps):
+            step(layers)
+
+    return run_chunks(run_chunk, steps * configuration.batch_size, seconds)
 
 
 PEERS = {f.__name__: f for f in (ours, torch, keras, legacy, products)}
 
 
 def main():
-    """Measures the peer named on the command line."""
+    """Measures the peer named on the command line; prints images/s of each configuration."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("peer", choices=PEERS)
-    parser.add_argument("--cell", choices=CELLS, default="basic_lstm")
-    parser.add_argument("--num_layers", type=int, default=2)
-    parser.add_argument("--num_units", type=int, default=UNITS)
-    parser.add_argument("--batch_size", type=int, default=64)
-    parser.add_argument("--batches", type=int, default=150, help="steps of one measurement")
-    parser.add_argument("--repeats", type=int, default=3, help="measurements in the process")
-    parser.add_argument("--parts", type=int, default=0, help="of a batch, for ours; 0 chooses")
+    parser.add_argument("--mode", default="")
+    parser.add_argument("--configurations", required=True, help="cell:layers:batch,...")
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each, after warming up")
     arguments = parser.parse_args()
-    print(json.dumps(PEERS[arguments.peer](arguments)))
+    rates = {}
+    for text in arguments.configurations.split(","):
+        configuration = Configuration.parse(text)
+        rates[text] = PEERS[arguments.peer](arguments.mode, configuration, arguments.seconds)
+        gc.collect()  # the model before, whose graph refers to itself
+    print(json.dumps(rates))
 
 
 if __name__ == "__main__":

@@ -1,106 +1,198 @@
-"""How time and memory grow: sequence length, width, batch, layers.
+"""How the time and memory of training grow: sequence length, width, batch, layers.
 
-    python benchmarks/scaling.py
+    python benchmarks/scaling.py --output=FILE.json
 
-Each point in a fresh process: time to trace, milliseconds a step and microseconds an image and
-time step of training, peak memory.
+One of them at a time around a base, each point in a fresh process a round: the trainer's steps on
+random images of so many rows. Memory is the peak of resident memory over what the process held
+when the graph was traced and no step was made yet.
 """
 
-import argparse
-import itertools
 import json
-import resource
-import time
+import pathlib
+from typing import NamedTuple
 
-import numpy as np
-from processes import alternate, machine, median_of, run_process, table
+from processes import (
+    Clock,
+    Parser,
+    Record,
+    machine,
+    median,
+    names_in,
+    positive_integer,
+    run_main,
+    run_process,
+    table,
+)
 
-BASE = {"time_steps": 28, "num_units": 100, "batch_size": 64, "num_layers": 2}
-SWEEPS = {
-    "time_steps": (28, 112, 196, 392, 784),
-    "num_units": (64, 128, 256, 512),
-    "batch_size": (32, 64, 256, 1024),
+
+class Point(NamedTuple):
+    """What is measured."""
+
+    time_steps: int = 28
+    num_units: int = 100
+    batch_size: int = 64
+    num_layers: int = 1
+
+    def __str__(self):
+        return ", ".join(f"{name}={value}" for name, value in self._asdict().items())
+
+
+BASE = Point()
+AXES = {
+    "time_steps": (28, 56, 112, 196, 392, 784),
+    "num_units": (64, 100, 128, 256, 512),
+    "batch_size": (32, 64, 128, 256, 512, 1024),
     "num_layers": (1, 2, 3, 4),
 }
+CELLS = ("basic_rnn", "gru", "basic_lstm", "lstm")
 
 
-def measure(cell, time_steps, num_units, batch_size, num_layers, steps):
-    """Trains on random numbers; returns the figures of one point."""
-    import tensorflow as tf
+def measure(cell, point, seconds):
+    """Trains for so many seconds; returns the figures of one point."""
+    import keras
+    from peers import CLASSES, INPUTS, Laps, chunk_steps, make_data
 
-    from rnn_mnist_tf import dynamic_rnn
-    from rnn_mnist_tf.models import make_cell
-    from rnn_mnist_tf.training.strategy import configure_threads, split_rows
+    from rnn_mnist_tf.training import TrainConfig, Trainer
+    from rnn_mnist_tf.training.strategy import configure_threads
 
-    parts = configure_threads()
-    model = make_cell(cell, num_units, num_layers)
-    inputs = tf.random.stateless_normal([time_steps, batch_size, 28], [1, 2])
-    model.build((None, 28))
+    configure_threads()
+    # Chunks that are shorter where steps are longer, or 784 steps would take a minute.
+    steps = max(5, chunk_steps(point.batch_size) * BASE.time_steps // point.time_steps)
+    images, labels = make_data(point.batch_size, (point.time_steps, INPUTS), steps)
+    config = TrainConfig(
+        cell=cell,
+        num_layers=point.num_layers,
+        num_units=point.num_units,
+        batch_size=point.batch_size,
+        epochs=1_000_000,
+        optimizer="sgd",
+        learning_rate=0.1,
+    )
+    trainer, laps, memory = Trainer(config, images, labels, CLASSES), Laps(seconds), {}
 
-    @tf.function(input_signature=[tf.TensorSpec([time_steps, None, 28])])
-    def step(inputs):
-        bounds = split_rows(tf.shape(inputs)[1], parts)
-        totals = []
-        for begin, end in itertools.pairwise(bounds):
-            with tf.GradientTape() as tape:
-                rows = inputs[:, begin:end]
-                outputs, _ = dynamic_rnn(model, rows, dtype=tf.float32, time_major=True)
-                loss = tf.reduce_sum(outputs[-1] ** 2)
-            totals.append(tape.gradient(loss, [v.value for v in model.trainable_variables]))
-        return [tf.add_n(list(gradients)) for gradients in zip(*totals)]
+    class Watch(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):  # traced, and no step made yet
+            reset_peak()
+            memory["before"] = resident_mib("VmRSS")
+            laps.lap()
 
-    begin = time.perf_counter()
-    step.get_concrete_function()
-    trace = time.perf_counter() - begin
-    step(inputs)
-    seconds = []
-    for _ in range(steps):
-        begin = time.perf_counter()
-        step(inputs)
-        seconds.append(time.perf_counter() - begin)
-    median = float(np.median(seconds))
+        def on_epoch_end(self, epoch, logs=None):
+            if laps.lap():
+                trainer.request_stop()
+
+    trainer.fit(callbacks=[Watch()])
+    peak = resident_mib("VmHWM")
+    step_seconds = point.batch_size / laps.rate(len(images))
     return {
-        "trace_seconds": trace,
-        "step_ms": 1e3 * median,
-        "microseconds": 1e6 * median / (batch_size * time_steps),
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "trace_seconds": trainer.trace_seconds,
+        "step_ms": 1e3 * step_seconds,
+        "microseconds": 1e6 * step_seconds / (point.batch_size * point.time_steps),
+        "before_mib": memory["before"],
+        "peak_mib": peak,
+        "step_mib": peak - memory["before"],
     }
 
 
+def reset_peak():
+    """Makes the peak of resident memory begin anew (proc(5), clear_refs)."""
+    pathlib.Path("/proc/self/clear_refs").write_text("5")
+
+
+def resident_mib(name):
+    """Returns resident memory now (`VmRSS`) or at its peak (`VmHWM`) in MiB, from proc(5).
+
+    >>> 0 < resident_mib("VmRSS") <= resident_mib("VmHWM")
+    True
+    """
+    for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1]) / 1024
+    raise OSError(f"/proc/self/status has no {name}, expected Linux's resident memory.")
+
+
 def main():
-    """Measures every sweep, or one point in this process."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cell", default="basic_lstm")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=30)
-    parser.add_argument("--sweeps", default=",".join(SWEEPS))
+    """Measures every axis, or one point in this process."""
+    parser = Parser(description=__doc__)
+    parser.add_argument("--cell", choices=CELLS, default="basic_lstm")
+    parser.add_argument("--rounds", type=positive_integer, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of measuring a point")
+    parser.add_argument("--axes", type=names_in(AXES), default=",".join(AXES))
+    parser.add_argument("--output", help="JSON of all results; what it has is not measured again")
     parser.add_argument("--point", help="JSON of one point, for this process")
     arguments = parser.parse_args()
     if arguments.point:
-        point = {**BASE, **json.loads(arguments.point)}
-        print(json.dumps(measure(arguments.cell, **point, steps=arguments.steps)))
+        point = Point(*json.loads(arguments.point))
+        print(json.dumps(measure(arguments.cell, point, arguments.seconds)))
         return
-    print(machine(), arguments.cell, BASE)
-    header = ("what", "value", "us / image and step", "ms / step", "trace s", "peak MiB")
+    settings = {"cell": arguments.cell, "seconds": arguments.seconds}
+    results = run(Record(arguments.output, settings), arguments)
+    print(f"{machine()}; {arguments.cell}, base {BASE}; medians of {arguments.rounds} rounds\n")
+    print(make_table(arguments.axes, results))
+
+
+def run(record, arguments):
+    """Runs all rounds, the base once a round; returns `{point: [result, ...]}`."""
+    points = [BASE, *(p for axis in arguments.axes for p in along(axis) if p != BASE)]
+    results = {point: [] for point in points}
+    clock = Clock(arguments.rounds, arguments.rounds * len(points) * (8 + 1.5 * arguments.seconds))
+    common = [f"--cell={arguments.cell}", f"--seconds={arguments.seconds}"]
+    for number in range(1, arguments.rounds + 1):
+        for point in points:
+            command = [*common, f"--point={json.dumps(point)}"]
+            result = record.measure(
+                f"round {number}: {point}",
+                lambda command=command: run_process("scaling.py", command),
+            )
+            results[point].append(result)
+        clock.finish(number)
+    return results
+
+
+def along(axis):
+    """Returns the points of an axis.
+
+    >>> [point.num_layers for point in along("num_layers")]
+    [1, 2, 3, 4]
+    """
+    return [BASE._replace(**{axis: value}) for value in AXES[axis]]
+
+
+def make_table(axes, results):
+    """Returns the Markdown table of the medians, each beside its ratio to the base."""
+    header = (
+        "axis",
+        "value",
+        "time / base, per image and step",
+        "us per image and step",
+        "us per image",
+        "ms per step",
+        "trace s",
+        "MiB of a step",
+        "peak MiB",
+    )
+    keys = ("microseconds", "step_ms", "trace_seconds", "step_mib", "peak_mib")
     rows = []
-    for name in arguments.sweeps.split(","):
-        points = {value: json.dumps({name: value}) for value in SWEEPS[name]}
-        command = [f"--cell={arguments.cell}", f"--steps={arguments.steps}"]
-        results = alternate(
-            {
-                value: lambda point=point, command=command: run_process(
-                    "scaling.py", [*command, f"--point={point}"]
+    for axis in axes:
+        for point in along(axis):
+            micro, milli, trace, extra, peak = (
+                median([result[key] for result in results[point]]) for key in keys
+            )
+            base = median([result["microseconds"] for result in results[BASE]])
+            rows.append(
+                (
+                    axis,
+                    getattr(point, axis),
+                    f"{micro / base:.2f}",
+                    f"{micro:.2f}",
+                    f"{micro * point.time_steps:.1f}",
+                    f"{milli:.2f}",
+                    f"{trace:.2f}",
+                    f"{extra:.0f}",
+                    f"{peak:.0f}",
                 )
-                for value, point in points.items()
-            },
-            arguments.rounds,
-        )
-        for value, runs in results.items():
-            keys = ("microseconds", "step_ms", "trace_seconds", "peak_mib")
-            us, ms, trace, peak = (median_of(runs, key) for key in keys)
-            rows.append((name, value, f"{us:.2f}", f"{ms:.1f}", f"{trace:.2f}", f"{peak:.0f}"))
-    print(table(header, rows))
+            )
+    return table(header, rows)
 
 
 if __name__ == "__main__":
-    main()
+    run_main(main)
