@@ -122,6 +122,15 @@ class TrainConfig:
         """Returns the configuration as JSON text, one field a line."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
+    def without_places(self):
+        """Returns the fields as a dict, without those that say where the data lies.
+
+        >>> "data_dir" in TrainConfig(data_dir="digits").without_places()
+        False
+        """
+        fields = dataclasses.asdict(self)
+        return {name: value for name, value in fields.items() if name not in PLACES}
+
     def differences(self, other):
         """Returns `['field: ours, theirs']` for each field that differs and has a part in the run.
 
