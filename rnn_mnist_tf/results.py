@@ -1,9 +1,14 @@
 """Writes RESULTS.md from the studies' own files: `python -m rnn_mnist_tf.results`."""
 
+import dataclasses
+import itertools
 import json
+import os
 import pathlib
+import re
 import sys
 import typing
+import urllib.parse
 
 from absl import flags
 
@@ -11,6 +16,7 @@ from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.study import Point, format_markdown, merge_seeds, save_pictures
 from rnn_mnist_tf.study.claims import SECTIONS
+from rnn_mnist_tf.study.grid import FLAG_NAMES
 from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.files import write_text
 
@@ -54,6 +60,7 @@ PUBLISHED = (
     ),
     ("1.93", "2 x LSTM 100, columns, 10 epochs (98.07 %)", "the article"),
 )
+_CHOICES = {field.name: field.metadata["choices"] for field in dataclasses.fields(TrainConfig)}
 
 
 class Study(typing.NamedTuple):
@@ -79,43 +86,81 @@ def define_flags(flag_values):
 
 
 def read_studies(directory):
-    """Returns `{name: Study}` of all records under a directory, names in alphabetical order.
+    """Returns `{name: Study}` of the records under a directory: of recipes and known studies.
 
     Raises:
-        InputError: no directory, no records in it, or a file that is none.
+        InputError: none of them there, no records in one, or a file that is none.
     """
     directory = pathlib.Path(directory)
-    studies = {path.name: read_study(path) for path in sorted(directory.glob("*")) if path.is_dir()}
-    if not studies:
+    names = [name for name in (*RECIPES, *SECTIONS) if (directory / name).is_dir()]
+    if not names:
         raise InputError(
-            f"Received results={str(directory)!r}, expected a directory with one for each study: "
+            f"Received results={str(directory)!r}, expected a directory with one for each study, "
+            f"some of {', '.join((*RECIPES, *SECTIONS))}: "
             "python -m rnn_mnist_tf.compare --results=DIR writes them."
         )
-    return studies
+    return {name: read_study(directory / name) for name in names}
 
 
 def read_study(directory):
-    """Returns the `Study` whose records are in a directory.
+    """Returns the `Study` whose records are in a directory, in the order of its grid.
 
     Raises:
-        InputError: no records in it, or a file that is none.
+        InputError: no records in it, a file that is none, or records of different grids.
     """
-    records = {}
-    for path in sorted(pathlib.Path(directory).glob("*.json")):
-        try:
-            record = json.loads(path.read_text())
-            records[record["point"]] = record
-            record["config"] = TrainConfig(**record["config"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"Received {path}, expected the record of a point: {error}") from error
+    points, records = [], {}
+    for path in sorted(pathlib.Path(directory).glob("[!.]*.json")):
+        point, record = _read_record(path)
+        points.append(point)
+        records[point.name] = record
     if not records:
         raise InputError(f"Received {directory}, expected the records of a study, in JSON.")
-    points = [
-        Point(record["config"], record["cores"], record["settings"], record["choices"])
-        for record in records.values()
-    ]
-    points.sort(key=lambda point: tuple(str(value).zfill(8) for value in point.settings.values()))
-    return Study(points, records, merge_seeds(points, records))
+    axes = {axis for point in points for axis in point.choices} - {"seed"}
+    axes = sorted(axes, key=FLAG_NAMES.index)
+    points.sort(key=lambda point: _place(point, axes))
+    rows = merge_seeds(points, records)
+    for row, other in itertools.combinations(rows, 2):
+        if row["flags"] == other["flags"] and row["label"] == other["label"]:
+            raise InputError(
+                f"Received {directory}, where {row['points'][0]} and {other['points'][0]} differ "
+                "in more than the grid. Delete the records of the study that is not to be shown."
+            )
+    return Study(points, records, rows)
+
+
+def _read_record(path):
+    """Returns a record and its `Point`; in its configuration, fields of later days are added."""
+    try:
+        record = json.loads(path.read_text())
+        config = TrainConfig(**record["config"])
+        point = Point(config, record["cores"], record["settings"], record["choices"])
+        if point.name != path.stem:
+            raise ValueError(f"it is the one of {point.name}.")
+        unknown = ({*point.settings} | {*point.choices}) - {*FLAG_NAMES}
+        if unknown:
+            raise ValueError(f"{sorted(unknown)} are no flags.")
+        (row,) = merge_seeds([point], {point.name: record})
+        losses = [line["loss"] for line in record["curve"]]
+        numbers = [row["test_error_percent"], record["result"]["test_examples"], *losses]
+        if not losses or not all(isinstance(number, (int, float)) for number in numbers):
+            raise ValueError("its accuracy, test examples or curve are no numbers.")
+        if not all(isinstance(record[name], str) for name in ("date", "machine")):
+            raise ValueError("its date or machine is no text.")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"Received {path}, expected the record of a point: {error}") from error
+    record["config"] = config.without_places()
+    return point, record
+
+
+def _place(point, axes):
+    """What points are sorted by: choices in the order of their flag, numbers by size."""
+    key = []
+    for axis in axes:
+        order, value = _CHOICES.get(axis), point.value(axis)
+        parts = re.split(r"(\d+)", point.choices.get(axis, ""))
+        key.append(order.index(value) if order else value)
+        key.append([int(part) if part.isdecimal() else part for part in parts])
+    return [*key, point.config.seed]
 
 
 def run(results, output):
@@ -132,73 +177,90 @@ def run(results, output):
         InputError: no records; an output that cannot be written.
     """
     studies = read_studies(results)
-    for name, study in studies.items():
-        save_pictures(pathlib.Path(results) / name, study.points, study.records, study.rows)
     try:
-        write_text(pathlib.Path(output), format_report(studies, results))
+        for name, study in studies.items():
+            save_pictures(pathlib.Path(results) / name, study.points, study.records, study.rows)
+        place = pathlib.Path(os.path.relpath(results, pathlib.Path(output).parent)).as_posix()
+        write_text(pathlib.Path(output), format_report(studies, results, place))
     except OSError as error:
-        raise InputError(f"Received output={output!r}, expected a writable file: {error}") from None
+        raise InputError(
+            f"Received results={str(results)!r} and output={str(output)!r}, expected places that "
+            f"can be written: {error}"
+        ) from error
     return list(studies)
 
 
-def format_report(studies, results="results"):
+def format_report(studies, results="results", place="results"):
     """Returns the report as Markdown.
 
     Args:
         studies: from `read_studies`.
-        results: how the report names the directory of the records.
+        results: the directory of the records, where the pictures are too.
+        place: how the report names that directory.
     """
-    parts = [_format_head(studies), _format_recipes(studies, results)]
+    place = urllib.parse.quote(place)
+    parts = [_format_head(studies, place), _format_recipes(studies, place), _format_published()]
     for name, section in SECTIONS.items():
         if name in studies:
-            parts.append(_format_section(name, section, studies[name], results))
-    return "\n".join(parts)
+            pictures = sorted(path.name for path in pathlib.Path(results, name).glob("[!.]*.png"))
+            parts.append(_format_section(section, studies[name], pictures, name, place))
+    return "\n".join(part for part in parts if part)
 
 
-def _format_head(studies):
+def _format_head(studies, place):
     records = [record for study in studies.values() for record in study.records.values()]
     days = sorted({record["date"][:10] for record in records})
     machines = sorted({record["machine"] for record in records})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
         "# Results\n\n"
-        "Written by `python -m rnn_mnist_tf.results` from the records under `results/`, one JSON "
+        f"Written by `python -m rnn_mnist_tf.results` from the records under `{place}/`, one JSON "
         "file for each\ntraining run, with its configuration, seed, curve, seconds and machine. "
         "Choices are made on a validation\npart of the training images. The test images are read "
-        "once for each run, at its end, and all 10,000\ncount. A mean is over the seeds 0 to n - "
-        "1; spread is their standard deviation.\n\n"
+        "once for each run, at its end, and all of them\ncount. A mean is over the seeds; spread "
+        "is their standard deviation.\n\n"
         f"Measured: {when}, on {'; '.join(machines)}.\nOthers share the machine, so seconds "
         "compare within a table better than between tables.\n"
     )
 
 
-def _format_recipes(studies, results):
+def _format_recipes(studies, place):
+    """The table of recipes; empty if there are none."""
     lines = [
-        "## Recipes and published figures\n",
-        "| recipe | what | test error %, by seed | mean | parameters | seconds of training |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "## Recipes\n",
+        "| recipe | what | test images | test error %, by seed | mean | parameters | "
+        "seconds of training |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name, what in RECIPES.items():
-        if name not in studies:
-            continue
+    recipes = [name for name in RECIPES if name in studies]
+    for name in recipes:
         study = studies[name]
+        if len(study.rows) > 1:
+            names = ", ".join(row["points"][0] for row in study.rows)
+            raise InputError(
+                f"Received {len(study.rows)} configurations of {name} ({names}), expected one: a "
+                "recipe's points differ in the seed alone."
+            )
         (row,) = study.rows
-        errors = [
-            f"{100 * (1 - study.records[point]['result']['test_accuracy']):.2f}"
-            for point in row["points"]
-        ]
+        results = [study.records[point]["result"] for point in row["points"]]
+        images = sorted({result["test_examples"] for result in results})
+        errors = [f"{100 * (1 - result['test_accuracy']):.2f}" for result in results]
         lines.append(
-            f"| [`{name}.flags`]({results}/{name}) | {what} | {', '.join(errors)} | "
+            f"| [`{name}.flags`]({place}/{name}) | {RECIPES[name]} | "
+            f"{', '.join(f'{count:,}' for count in images)} | {', '.join(errors)} | "
             f"{row['test_error_percent']:.2f} | {row['parameters']:,} | "
-            f"{row['train_seconds']:.0f} |"
+            f"{row['train_seconds']:.1f} |"
         )
-    lines.append("\n| published test error % | what | source |\n| --- | --- | --- |")
+    return "\n".join(lines) + "\n" if recipes else ""
+
+
+def _format_published():
+    lines = ["## Published figures\n", "| test error % | what | source |", "| --- | --- | --- |"]
     lines += [f"| {error} | {what} | {source} |" for error, what, source in PUBLISHED]
     return "\n".join(lines) + "\n"
 
 
-def _format_section(name, section, study, results):
-    pictures = sorted(pathlib.Path(results, name).glob("*.png"))
+def _format_section(section, study, pictures, name, place):
     lines = [
         f"## {section.title}\n",
         section.claim,
@@ -206,8 +268,11 @@ def _format_section(name, section, study, results):
         format_markdown(study.rows),
         *[f"- {sentence}" for sentence in section.answer(study.rows, study.records)],
         "",
-        *[f"![{path.stem.replace('_', ' ')}]({results}/{name}/{path.name})" for path in pictures],
-        f"\nRecords: [{results}/{name}]({results}/{name}).\n",
+        *[
+            f"![{path.removesuffix('.png').replace('_', ' ')}]({place}/{name}/{path})"
+            for path in pictures
+        ],
+        f"\nRecords: [{place}/{name}]({place}/{name}).\n",
     ]
     return "\n".join(lines)
 

@@ -6,6 +6,15 @@ import typing
 
 import numpy as np
 
+from rnn_mnist_tf.study.grid import value_text
+
+_PUBLISHED = 98.07  # the article's test accuracy, in percent
+_ORDERS = {
+    "none": "in order",
+    "fixed": "in one fixed shuffle",
+    "fresh": "in a fresh shuffle for each image",
+}
+
 
 class Section(typing.NamedTuple):
     """What stands in the report for one study.
@@ -13,7 +22,8 @@ class Section(typing.NamedTuple):
     Attributes:
         title: its heading.
         claim: what the article says, and the question that follows from it.
-        answer: a function of `(rows, records)` that returns a list of sentences.
+        answer: a function of `(rows, records)`, from `merge_seeds` and `{point name: record}`,
+            that returns a list of sentences. A study may be in part only.
     """
 
     title: str
@@ -24,13 +34,21 @@ class Section(typing.NamedTuple):
 def pooled_spread(rows):
     """Returns the standard deviation between seeds, pooled over configurations; None without one.
 
-        sqrt(mean of the variances of the configurations with two seeds or more)
+        sqrt(sum of (n - 1) spread^2 / sum of (n - 1)) over the configurations with n >= 2 seeds
 
-    >>> pooled_spread([{"test_error_spread": 3.0}, {"test_error_spread": 4.0}])
+    >>> rows = [{"test_error_spread": 3.0, "seeds": 2}, {"test_error_spread": 4.0, "seeds": 2}]
+    >>> pooled_spread(rows)
     3.5355339059327378
     """
-    spreads = [row["test_error_spread"] for row in rows if row["test_error_spread"] is not None]
-    return math.sqrt(np.mean(np.square(spreads))) if spreads else None
+    pairs = [
+        (row["seeds"] - 1, row["test_error_spread"])
+        for row in rows
+        if row["test_error_spread"] is not None
+    ]
+    if not pairs:
+        return None
+    freedom = sum(degrees for degrees, _ in pairs)
+    return math.sqrt(math.fsum(degrees * spread**2 for degrees, spread in pairs) / freedom)
 
 
 def compare_errors(row, other, spread):
@@ -58,49 +76,45 @@ def compare_errors(row, other, spread):
 
 def answer_cells(rows, records):
     """Says by how much more layers change the error and the time, cell by cell."""
-    del records
     spread = pooled_spread(rows)
-    by_cell = {}
-    for row in rows:
-        by_cell.setdefault(_without(row, "num_layers"), {})[row["flags"]["num_layers"]] = row
-    sentences, verdicts = [_spread_sentence(spread)], {2: [], 3: []}
-    for cell, layers in by_cell.items():
+    sentences, verdicts = [_spread_sentence(spread)], {}
+    for cell, layers in _group(rows, records, "num_layers").items():
         parts = []
-        for count in (2, 3):
-            if 1 in layers and count in layers:
-                difference, verdict = compare_errors(layers[count], layers[1], spread)
-                ratio = layers[count]["train_seconds"] / layers[1]["train_seconds"]
-                verdicts[count].append(verdict)
-                parts.append(
-                    f"{count} layers {difference:+.2f} points of error ({verdict}) "
-                    f"for {ratio:.1f} x the time"
-                )
+        for count in sorted(set(layers) - {1} if 1 in layers else ()):
+            difference, verdict = compare_errors(layers[count], layers[1], spread)
+            ratio = layers[count]["train_seconds"] / layers[1]["train_seconds"]
+            verdicts.setdefault(count, []).append(verdict)
+            parts.append(
+                f"{count} layers {difference:+.2f} points of error ({verdict}) "
+                f"for {ratio:.1f} x the time"
+            )
         if parts:
             sentences.append(f"{cell}: against 1 layer, {'; '.join(parts)}.")
-    for count, found in verdicts.items():
-        if found:
-            sentences.append(
-                f"{count} layers are better than 1 for {found.count('lower')} of {len(found)} "
-                f"cells, worse for {found.count('higher')}."
-            )
+    if spread is not None:
+        sentences += [
+            f"{count} layers are better than 1 for {found.count('lower')} of {len(found)} "
+            f"cells, worse for {found.count('higher')}."
+            for count, found in sorted(verdicts.items())
+        ]
     best = min(rows, key=lambda row: row["test_error_percent"])
-    sentences.append(f"The lowest error is {_error(best)}, by {best['label']}.")
+    sentences.append(f"The lowest error is {_error(best)}, by {_name(best, records)}.")
     return sentences
 
 
 def answer_scans(rows, records):
     """Says by how much each scan differs from rows."""
-    del records
     spread = pooled_spread(rows)
-    by_scan = {row["flags"]["scan"]: row for row in rows}
+    by_scan = {_value(row, records, "scan"): row for row in rows}
     sentences = [_spread_sentence(spread)]
-    rows_scan = by_scan.pop("rows", None)
-    if rows_scan is None:
-        return sentences
-    sentences.append(f"Rows: {_error(rows_scan)} in {rows_scan['train_seconds']:.0f} s.")
+    base = by_scan.pop("rows", None)
+    if base is not None:
+        sentences.append(f"rows: {_error(base)} in {base['train_seconds']:.0f} s.")
     for scan, row in by_scan.items():
-        difference, verdict = compare_errors(row, rows_scan, spread)
-        ratio = row["train_seconds"] / rows_scan["train_seconds"]
+        if base is None:
+            sentences.append(f"{scan}: {_error(row)} in {row['train_seconds']:.0f} s.")
+            continue
+        difference, verdict = compare_errors(row, base, spread)
+        ratio = row["train_seconds"] / base["train_seconds"]
         sentences.append(
             f"{scan}: {_error(row)}, {difference:+.2f} points against rows ({verdict}), "
             f"{ratio:.1f} x the time."
@@ -110,27 +124,20 @@ def answer_scans(rows, records):
 
 def answer_taps(rows, records):
     """Says what an order that is lost costs, by the depth of the features."""
-    del records
-    cost = {}
-    sentences = []
-    by_place = {}
-    for row in rows:
-        by_place.setdefault(_without(row, "shuffle_steps"), {})[row["flags"]["shuffle_steps"]] = row
-    for place, orders in by_place.items():
-        if {"none", "fresh"} <= set(orders):
-            none, fresh = (orders[name]["test_error_percent"] for name in ("none", "fresh"))
-            fixed = orders["fixed"]["test_error_percent"] if "fixed" in orders else None
-            middle = "" if fixed is None else f"{fixed:.2f} % in one fixed shuffle, "
-            sentences.append(
-                f"{place}: {none:.2f} % in order, {middle}{fresh:.2f} % in a fresh shuffle for "
-                f"each image, {fresh / none:.1f} x the error in order."
-            )
-            flags = orders["none"]["flags"]
-            cost.setdefault(flags.get("serialize", "rows"), []).append((flags["tap"], fresh / none))
+    sentences, cost = [_spread_sentence(pooled_spread(rows))], {}
+    for place, orders in _group(rows, records, "shuffle_steps").items():
+        errors = {order: row["test_error_percent"] for order, row in orders.items()}
+        parts = [f"{errors[order]:.2f} % {_ORDERS[order]}" for order in _ORDERS if order in errors]
+        if {"none", "fresh"} <= set(errors):
+            ratio = errors["fresh"] / errors["none"] if errors["none"] else math.inf
+            parts[-1] += f", {ratio:.1f} x the error in order"
+            serialize, tap = (_value(orders["none"], records, n) for n in ("serialize", "tap"))
+            cost.setdefault(serialize, []).append((tap, ratio))
+        sentences.append(f"{place}: {', '.join(parts)}.")
     for serialize, ratios in cost.items():
-        taps, values = zip(*sorted(ratios))
-        if len(taps) < 2:
+        if len(ratios) < 2:
             continue
+        taps, values = zip(*sorted(ratios))
         grows = all(later > earlier for earlier, later in itertools.pairwise(values))
         falls = all(later < earlier for earlier, later in itertools.pairwise(values))
         trend = "grows" if grows else "falls" if falls else "neither only grows nor only falls"
@@ -143,17 +150,14 @@ def answer_taps(rows, records):
 
 def answer_memory(rows, records):
     """Says what blank steps after the image cost each cell, and how much of a gradient is left."""
-    spread = pooled_spread(rows)
-    sentences = [_spread_sentence(spread)]
-    by_cell = {}
-    for row in rows:
-        by_cell.setdefault(row["flags"]["cell"], {})[row["flags"]["blank_steps"]] = row
-    for cell, steps in by_cell.items():
+    sentences = [_spread_sentence(pooled_spread(rows))]
+    for cell, steps in _group(rows, records, "blank_steps").items():
         errors = [
-            f"{row['test_error_percent']:.2f} % after {k}" for k, row in sorted(steps.items())
+            f"{row['test_error_percent']:.2f} % after {count}"
+            for count, row in sorted(steps.items())
         ]
         sentences.append(f"{cell}, error by blank steps: {', '.join(errors)}.")
-        for count in (min(steps), max(steps)):
+        for count in sorted({min(steps), max(steps)}):
             share = _middle_share(steps[count], records)
             if share is not None:
                 sentences.append(
@@ -176,53 +180,72 @@ def _middle_share(row, records, image_steps=28):
 
 def answer_size(rows, records):
     """Says how time grows with the image's side, and what a second core gives."""
-    del records
-    sentences = []
-    by_series = {}
+    sentences, series = [], {}
     for row in rows:
-        key = (row["flags"]["model"], row["flags"]["cores"])
-        by_series.setdefault(key, {})[row["flags"]["image_size"]] = row
-    for (model, cores), sides in by_series.items():
-        milliseconds = [
-            f"{1000 / row['images_per_second']:.2f}" for _, row in sorted(sides.items())
-        ]
-        answering = [f"{row['batch_100_ms']:.2f}" for _, row in sorted(sides.items())]
+        model, cores, side = (_value(row, records, n) for n in ("model", "cores", "image_size"))
+        series.setdefault((model, cores), {})[side] = row
+    for (model, cores), sides in series.items():
+        sentences.append(f"{model}, {_count_cores(cores)}: {_times(sides)}.")
+    for model in dict.fromkeys(model for model, _ in series):
+        side, one, two = _largest_pair(series, (model, 1), (model, 2))
+        if side is None:
+            continue
+        gain = f"{two['images_per_second'] / one['images_per_second']:.2f} x as fast in training"
+        if one["batch_100_ms"] and two["batch_100_ms"]:
+            gain += f", {one['batch_100_ms'] / two['batch_100_ms']:.2f} x in inference"
+        sentences.append(f"At side {side} a second core makes {model} {gain}.")
+    for cores in dict.fromkeys(cores for _, cores in series):
+        side, rnn, cnn = _largest_pair(series, ("rnn", cores), ("cnn", cores))
+        if side is None:
+            continue
+        ratio = rnn["images_per_second"] / cnn["images_per_second"]
         sentences.append(
-            f"{model}, {cores} core{'s' if cores > 1 else ''}, sides "
-            f"{', '.join(map(str, sorted(sides)))}: {', '.join(milliseconds)} ms an image in "
-            f"training, {', '.join(answering)} ms in inference (batches of 100)."
+            f"At side {side} on {_count_cores(cores)} the RNN ({rnn['parameters']:,} parameters) "
+            f"trains on {ratio:.2f} x as many images a second as the CNN ({cnn['parameters']:,})."
         )
-    largest = max(row["flags"]["image_size"] for row in rows)
-    for model in dict.fromkeys(model for model, _ in by_series):
-        one, two = (by_series.get((model, cores), {}).get(largest) for cores in (1, 2))
-        if one and two:
-            gain = two["images_per_second"] / one["images_per_second"]
-            answers = one["batch_100_ms"] / two["batch_100_ms"]
-            sentences.append(
-                f"At side {largest} a second core makes {model} {gain:.2f} x as fast in training, "
-                f"{answers:.2f} x in inference."
-            )
-    for cores in (1, 2):
-        rnn, cnn = (by_series.get((model, cores), {}).get(largest) for model in ("rnn", "cnn"))
-        if rnn and cnn:
-            ratio = rnn["images_per_second"] / cnn["images_per_second"]
-            sentences.append(
-                f"At side {largest} on {cores} core{'s' if cores > 1 else ''} the RNN trains on "
-                f"{ratio:.1f} x as many images a second as a CNN of as many parameters."
-            )
     return sentences
+
+
+def _times(sides):
+    """One model's milliseconds by side, and by how much they grow."""
+    sides = dict(sorted(sides.items()))
+    training = [1000 / row["images_per_second"] for row in sides.values()]
+    inference = [row["batch_100_ms"] for row in sides.values()]
+    text = f"sides {', '.join(map(str, sides))}: {_join(training)} ms an image in training"
+    if len(sides) > 1:
+        text += f" (from the first to the last {training[-1] / training[0]:.1f} x)"
+    if None not in inference:
+        text += f", {_join(inference)} ms in inference (batches of 100)"
+    return text
+
+
+def _join(values):
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def _count_cores(cores):
+    return {0: "all cores", 1: "1 core"}.get(cores, f"{cores} cores")
+
+
+def _largest_pair(series, name, other):
+    """Returns the largest side that both series have, and its rows; three times None without."""
+    common = set(series.get(name, ())) & set(series.get(other, ()))
+    if not common:
+        return None, None, None
+    return max(common), series[name][max(common)], series[other][max(common)]
 
 
 def answer_article(rows, records):
     """Says whether rows or columns matter in the article's recipe, and how near it comes."""
     spread = pooled_spread(rows)
     sentences = [_spread_sentence(spread)]
-    by_scan = {row["flags"]["scan"]: row for row in rows}
+    by_scan = {_value(row, records, "scan"): row for row in rows}
     for scan, row in by_scan.items():
         accuracies = [100 * records[name]["result"]["test_accuracy"] for name in row["points"]]
+        mean = float(np.mean(accuracies))
         sentences.append(
-            f"{scan}: {', '.join(f'{value:.2f}' for value in accuracies)} %, mean "
-            f"{np.mean(accuracies):.2f} %."
+            f"{scan}: {_join(accuracies)} %, mean {mean:.2f} %, {mean - _PUBLISHED:+.2f} points "
+            f"against the published {_PUBLISHED:.2f} %."
         )
     if {"rows", "columns"} <= set(by_scan):
         difference, verdict = compare_errors(by_scan["rows"], by_scan["columns"], spread)
@@ -269,10 +292,29 @@ SECTIONS = {
 }
 
 
-def _without(row, flag):
-    """Names a row by its other flags."""
-    label = " ".join(str(value) for name, value in row["flags"].items() if name != flag)
-    return label or "base"
+def _group(rows, records, flag):
+    """Returns `{name: {value of the flag: row}}`, rows of one name differing in the flag alone."""
+    groups = {}
+    for row in rows:
+        name = _name(row, records, without=flag)
+        groups.setdefault(name, {})[_value(row, records, flag)] = row
+    return groups
+
+
+def _name(row, records, without=""):
+    """Names a row by all that the grid set but one flag: words alone, others with their flag."""
+    texts = [
+        value if isinstance(value, str) else f"{name}={value_text(value)}"
+        for name, value in records[row["points"][0]]["settings"].items()
+        if name not in (without, "seed")
+    ]
+    return " ".join(texts) or "base"
+
+
+def _value(row, records, flag):
+    """A flag's value, which a row does not have where no row of the study differs in it."""
+    record = records[row["points"][0]]
+    return record["cores"] if flag == "cores" else record["config"][flag]
 
 
 def _error(row):
