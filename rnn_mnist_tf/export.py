@@ -64,9 +64,13 @@ def main(values):
     workdir = find_run(values.workdir, values.pretrained)
     if not values.output:
         raise InputError("Received no output, expected --output=DIR, a new directory.")
-    configure_threads(model=read_description(workdir).config.model)
-    # A pretrained model's own data may not be here, and any digits do for this check.
-    dataset = load_dataset(EMBEDDED) if values.pretrained else None
+    config = read_description(workdir).config
+    configure_threads(model=config.model)
+    dataset = None
+    if values.pretrained:
+        # Its own data may not be here, and any digits do for this check.
+        name = "idx" if values.data_dir else EMBEDDED
+        dataset = load_dataset(name, values.data_dir, values.tfds_dir, config.image_size)
     try:
         result = run(workdir, values.output, dataset, values.data_dir, values.tfds_dir)
     except RuntimeError as error:

@@ -16,7 +16,7 @@ from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.study import Point, format_markdown, merge_seeds, save_pictures
 from rnn_mnist_tf.study.claims import SECTIONS
-from rnn_mnist_tf.study.grid import FLAG_NAMES
+from rnn_mnist_tf.study.grid import FLAG_NAMES, value_text
 from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.files import write_text
 
@@ -115,8 +115,8 @@ def read_study(directory):
         records[point.name] = record
     if not records:
         raise InputError(f"Received {directory}, expected the records of a study, in JSON.")
-    axes = {axis for point in points for axis in point.choices} - {"seed"}
-    axes = sorted(axes, key=FLAG_NAMES.index)
+    points.sort(key=lambda point: len(point.choices), reverse=True)
+    axes = dict.fromkeys(axis for point in points for axis in point.choices if axis != "seed")
     points.sort(key=lambda point: _place(point, axes))
     rows = merge_seeds(points, records)
     for row, other in itertools.combinations(rows, 2):
@@ -153,11 +153,11 @@ def _read_record(path):
 
 
 def _place(point, axes):
-    """What points are sorted by: choices in the order of their flag, numbers by size."""
+    """What points are sorted by: axis by axis, choices as their flag has them, numbers by size."""
     key = []
     for axis in axes:
         order, value = _CHOICES.get(axis), point.value(axis)
-        parts = re.split(r"(\d+)", point.choices.get(axis, ""))
+        parts = re.split(r"(\d+)", point.choices.get(axis, value_text(value)))
         key.append(order.index(value) if order else value)
         key.append([int(part) if part.isdecimal() else part for part in parts])
     return [*key, point.config.seed]

@@ -9,6 +9,7 @@ import pathlib
 from rnn_mnist_tf.errors import InputError
 
 DIRECTORY = pathlib.Path(__file__).parent
+# What a trained model is tried on where its own data may not be at hand.
 EMBEDDED = "mnist5k"
 
 
@@ -18,7 +19,7 @@ def pretrained_names():
     >>> "article" in pretrained_names()
     True
     """
-    return sorted(path.parent.name for path in DIRECTORY.glob("*/config.json"))
+    return sorted(path.parent.name for path in DIRECTORY.glob("[!._]*/config.json"))
 
 
 def find_run(workdir="", pretrained=""):
@@ -34,16 +35,14 @@ def find_run(workdir="", pretrained=""):
     >>> find_run(pretrained="article").name
     'article'
     """
+    names = ", ".join(pretrained_names())
     if bool(workdir) == bool(pretrained):
         received = "both workdir and pretrained" if workdir else "no workdir"
         raise InputError(
-            f"Received {received}, expected --workdir=DIR or --pretrained=NAME, one of "
-            f"{', '.join(pretrained_names())}."
+            f"Received {received}, expected --workdir=DIR or --pretrained=NAME, one of {names}."
         )
     if not pretrained:
         return pathlib.Path(workdir)
     if pretrained not in pretrained_names():
-        raise InputError(
-            f"Received pretrained={pretrained!r}, expected one of {', '.join(pretrained_names())}."
-        )
+        raise InputError(f"Received pretrained={pretrained!r}, expected one of {names}.")
     return DIRECTORY / pretrained

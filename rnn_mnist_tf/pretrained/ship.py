@@ -10,11 +10,11 @@ import sys
 
 from absl import flags
 
+from rnn_mnist_tf import pretrained
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.pretrained import DIRECTORY
 from rnn_mnist_tf.training import workdir as workdirs
-from rnn_mnist_tf.training.files import write_text
+from rnn_mnist_tf.training.files import replacing, write_text
 
 LARGEST = 3_000_000  # bytes
 
@@ -26,43 +26,60 @@ def define_flags(flag_values):
     flags.DEFINE_string(
         "dataset",
         "mnist",
-        "The name of the data set for those who do not have the run's files.",
+        "For a run on IDX files: the name of their data set, for those who do not have them.",
         flag_values=flag_values,
     )
 
 
-def run(workdir, name, dataset="mnist", directory=DIRECTORY):
+def run(workdir, name, dataset="mnist"):
     """Copies what a complete run's model is rebuilt from, without where its data lay.
+
+    A model that is there already is replaced; until the new one is whole, there is none of its
+    name.
 
     Args:
         workdir: the directory of the run.
         name: of the model.
         dataset: what stands in its configuration in place of `idx`.
-        directory: where the trained models are.
 
     Returns:
         The model's directory.
 
     Raises:
-        InputError: a name that is none, no complete run, or weights of more than `LARGEST` bytes.
+        InputError: a name that is none, no complete run, weights of more than `LARGEST` bytes, or
+            a place that cannot be written.
     """
-    if not name.isidentifier():
+    if not name.isidentifier() or name.startswith("_"):
         raise InputError(f"Received name={name!r}, expected a name such as 'best_rnn'.")
     workdir = pathlib.Path(workdir)
     _, description = workdirs.load_model(workdir)
     result = workdirs.read_result(workdir)
     if result is None:
-        raise InputError(f"Received workdir={str(workdir)!r}, expected a complete run.")
+        raise InputError(
+            f"Received workdir={str(workdir)!r}, whose run is not complete: {workdirs.RESULT} is "
+            "missing. Go on with the same train command."
+        )
     size = (workdir / workdirs.WEIGHTS).stat().st_size
     if size > LARGEST:
         raise InputError(f"Received weights of {size} bytes, expected at most {LARGEST}.")
-    config = dataclasses.replace(description.config, dataset=dataset, data_dir="", tfds_dir="")
-    target = pathlib.Path(directory) / name
-    target.mkdir(parents=True, exist_ok=True)
-    for file in (workdirs.WEIGHTS, workdirs.WEIGHTS_SHA256):
-        shutil.copyfile(workdir / file, target / file)
-    workdirs.write_result(target, result)
-    write_text(target / workdirs.CONFIG, description._replace(config=config).to_json())
+    config = dataclasses.replace(description.config, data_dir="", tfds_dir="")
+    if config.dataset == "idx":
+        config = dataclasses.replace(config, dataset=dataset)
+    target = pretrained.DIRECTORY / name
+    try:
+        target.mkdir(exist_ok=True)
+        (target / workdirs.CONFIG).unlink(missing_ok=True)
+        for file in (workdirs.WEIGHTS, workdirs.WEIGHTS_SHA256):
+            with replacing(target / file) as temporary:
+                shutil.copyfile(workdir / file, temporary)
+        workdirs.write_result(target, result)
+        # Last, for it is what makes a directory a model; see `pretrained_names`.
+        write_text(target / workdirs.CONFIG, description._replace(config=config).to_json())
+    except OSError as error:
+        raise InputError(
+            f"Received name={name!r}, expected {target} to be a directory that can be written: "
+            f"{error}."
+        ) from error
     return target
 
 
