@@ -245,7 +245,11 @@ def name_mode(peer, mode, tuned):
     >>> name_mode("torch", "2", True), name_mode("ours", "", False)
     ('torch, 2 threads, allocator tuned', 'ours')
     """
-    parts = [peer, f"{mode} threads" if mode else "", "allocator tuned" if tuned else ""]
+    parts = [
+        peer,
+        f"{mode} thread{'s' * (mode != '1')}" if mode else "",
+        "allocator tuned" if tuned else "",
+    ]
     return ", ".join(filter(None, parts))
 
 

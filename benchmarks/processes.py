@@ -156,11 +156,11 @@ class Record:
             raise ValueError(f"Received --output={path}, expected a file in a directory.")
         if self.path.exists():
             known = json.loads(self.path.read_text())
-            if known.get("settings") != self.settings:
+            other = [k for k, v in self.settings.items() if known["settings"].get(k) != v]
+            if other:
                 raise ValueError(
-                    f"Received --output={path}, which was measured with other settings or on "
-                    f"another machine: {known.get('settings')}, expected {self.settings}. "
-                    "Name another file."
+                    f"Received --output={path}, which was measured with another "
+                    f"{' and '.join(other)}, expected the same. Name another file."
                 )
             self.results = known["results"]
 

@@ -202,7 +202,7 @@ def choose_threads(record, tuned):
     for count in thread_counts():
         command = ["torch", f"--mode={count}", "--configurations=basic_lstm:2:64"]
         rates[count] = record.measure(
-            f"{count} threads, {'allocator tuned' if tuned else 'as installed'}",
+            f"torch, threads={count}, {'allocator tuned' if tuned else 'as installed'}",
             lambda command=command: run_process("peers.py", command, tuned),
         )["basic_lstm:2:64"]
     return max(rates, key=rates.get)

@@ -149,9 +149,8 @@ def test_the_program_answers_and_complains(start, trained, broken):
 def test_invert(trained, drawings):
     """Who says how a drawing is drawn is believed: the wrong way round there is no drawing."""
     dark_on_light, light_on_dark = drawings / "01.png", drawings / "02.png"
-    auto = predict.run(trained, [dark_on_light, light_on_dark])
-    assert predict.run(trained, [dark_on_light], invert="yes") == auto[:1]
-    assert predict.run(trained, [light_on_dark], invert="no") == auto[1:]
+    for path, invert in ((dark_on_light, "yes"), (light_on_dark, "no")):
+        assert predict.run(trained, [path], invert=invert) == predict.run(trained, [path])
     (wrong,) = predict.run(trained, [dark_on_light], invert="no")
     assert wrong.label is None
     assert "no drawing" in wrong.error

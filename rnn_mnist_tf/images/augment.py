@@ -1,5 +1,6 @@
 """Images are shifted, turned, scaled and bent at random, all in one resampling."""
 
+import functools
 import typing
 
 import numpy as np
@@ -17,7 +18,8 @@ class Augmentation(typing.NamedTuple):
         rotation: the largest turn, in degrees.
         zoom: the largest change of scale; 0.1 means from 0.9 to 1.1.
         elastic: the deviation of the elastic displacements' draws along each side, a part of that
-            side. Simard's choice for digits comes to 0.05.
+            side. Simard's choice for digits, 34 times uniform draws under a Gaussian of 4 pixels,
+            displaces 29 pixels by 1.4 on the average (root mean square), as 0.06 does here.
 
     >>> Augmentation(rotation=10.0).active, Augmentation().active
     (True, False)
@@ -42,7 +44,7 @@ def augment_images(images, augmentation, seed):
 
     One draw for each image of a shift, an angle, a scale (uniform, within the bounds) and a field
     of displacements; `affine_coordinates` and `elastic_displacements` add up to the places where
-    `sample` reads the image, once.
+    `sample` reads the image, once: chained layers would blur it each time, and cost more.
 
     Args:
         images: `[batch, h, w, channels]`, floats. The batch may be unknown, or 0.
@@ -86,27 +88,21 @@ def affine_coordinates(sides, shift, angle, scale):
         scale: `[batch]`, more than 1 enlarges.
 
     Returns:
-        `[batch, h, w, 2]`, rows and columns, which may lie outside.
+        `[batch, 2, h, w]`, rows and columns, which may lie outside.
 
     >>> places = affine_coordinates((3, 3), tf.zeros([1, 2]), tf.constant([np.pi / 2]), tf.ones(1))
-    >>> tf.round(places)[0, 0].numpy().tolist()  # what was right is now on top
-    [[0.0, 2.0], [1.0, 2.0], [2.0, 2.0]]
+    >>> tf.round(places)[0, :, 0].numpy().tolist()  # what was right is now on top
+    [[0.0, 1.0, 2.0], [2.0, 2.0, 2.0]]
     """
-    height, width = sides
     shift, angle, scale = (tf.cast(value, tf.float32) for value in (shift, angle, scale))
-    sides_at = [(height - 1) / 2, (width - 1) / 2]
-    rows = np.arange(height, dtype=np.float32)[None, :, None] - sides_at[0]
-    columns = np.arange(width, dtype=np.float32)[None, None, :] - sides_at[1]
-    rows, columns = rows - shift[:, 0, None, None], columns - shift[:, 1, None, None]
-    cosine = (tf.cos(angle) / scale)[:, None, None]
-    sine = (tf.sin(angle) / scale)[:, None, None]
-    return tf.stack(
-        [
-            cosine * rows + sine * columns + sides_at[0],
-            cosine * columns - sine * rows + sides_at[1],
-        ],
-        axis=-1,
-    )
+    centre = (np.array(sides, np.float32) - 1) / 2
+    pixels = np.mgrid[: sides[0], : sides[1]].reshape(2, -1) - centre[:, None]
+    cosine, sine = tf.cos(angle) / scale, tf.sin(angle) / scale
+    turn = tf.stack([tf.stack([cosine, sine], 1), tf.stack([-sine, cosine], 1)], 1)
+    constant = centre - tf.linalg.matvec(turn, shift)
+    # One product of matrices for all images, whose last factor is 1 for the constants.
+    factors = np.concatenate([pixels, np.ones_like(pixels[:1])]).astype(np.float32)
+    return _combine(tf.concat([turn, constant[..., None]], 2), factors, sides)
 
 
 def elastic_displacements(batch, sides, strength, seed):
@@ -126,14 +122,31 @@ def elastic_displacements(batch, sides, strength, seed):
         seed: two integers.
 
     Returns:
-        `[batch, h, w, 2]`, in pixels, along rows and columns.
+        `[batch, 2, h, w]`, in pixels, along rows and columns.
 
     >>> elastic_displacements(2, (28, 20), 0.05, (1, 2)).shape
-    TensorShape([2, 28, 20, 2])
+    TensorShape([2, 2, 28, 20])
     """
-    coarse = [batch, _ELASTIC_GRID, _ELASTIC_GRID, 2]
-    draws = tf.random.stateless_truncated_normal(coarse, tf.cast(seed, tf.int64))
-    return tf.image.resize(draws * (strength * np.array(sides, np.float32)), sides, "bicubic")
+    draws = tf.random.stateless_truncated_normal(
+        [batch, 2, _ELASTIC_GRID**2], tf.cast(seed, tf.int64)
+    )
+    deviations = strength * np.array(sides, np.float32)
+    return _combine(draws * deviations[:, None], _bicubic(tuple(sides)), sides)
+
+
+@functools.lru_cache
+def _bicubic(sides):
+    """The part that each draw of the grid has in each pixel: `[draws, h w]`."""
+    draws = _ELASTIC_GRID**2
+    with tf.init_scope():  # it is a constant, in a graph too
+        grids = tf.reshape(tf.eye(draws), [1, _ELASTIC_GRID, _ELASTIC_GRID, draws])
+        return tf.image.resize(grids, sides, "bicubic").numpy().reshape(-1, draws).T
+
+
+def _combine(coefficients, factors, sides):
+    """`[batch, 2, count]` times `[count, h w]`, as `[batch, 2, h, w]`."""
+    products = tf.reshape(coefficients, [-1, factors.shape[0]]) @ factors
+    return tf.reshape(products, [-1, 2, *sides])
 
 
 def sample(images, places):
@@ -141,26 +154,27 @@ def sample(images, places):
 
     Args:
         images: `[batch, h, w, channels]`.
-        places: `[batch, h', w', 2]`, rows and columns.
+        places: `[batch, 2, h', w']`, rows and columns.
 
     Returns:
         `[batch, h', w', channels]`, float32.
 
-    >>> sample(tf.constant([[[[1.0], [3.0]]]]), tf.constant([[[[0.0, 0.5], [0.5, 0.0]]]])).numpy()
-    array([[[[2. ], [0.5]]]], dtype=float32)
+    >>> places = tf.constant([[[[0.0, 0.5]], [[0.5, 0.0]]]])
+    >>> sample(tf.constant([[[[1.0], [3.0]]]]), places).numpy().ravel().tolist()
+    [2.0, 0.5]
     """
     height, width, channels = images.shape[1:]
     # A border of zeros, wide enough for the four neighbours of any place, stands for the outside.
     padded = tf.pad(tf.cast(images, tf.float32), [[0, 0], [1, 2], [1, 2], [0, 0]])
     pixels = tf.reshape(padded, [-1, channels])
-    places = tf.clip_by_value(places, -1.0, [float(height), float(width)])
+    sides = np.array([height, width], np.float32)[:, None, None]
+    places = tf.clip_by_value(places, -1.0, sides)
     corners = tf.floor(places)
-    parts = places - corners
-    corners = tf.cast(corners, tf.int32) + 1
+    down, right = tf.unstack((places - corners)[..., None], axis=1)
+    rows, columns = tf.unstack(tf.cast(corners, tf.int32) + 1, axis=1)
     stride = width + 3
     first = tf.range(tf.shape(images)[0])[:, None, None] * ((height + 3) * stride)
-    index = first + corners[..., 0] * stride + corners[..., 1]
-    down, right = parts[..., :1], parts[..., 1:]
+    index = first + rows * stride + columns
 
     def row(index):
         left = tf.gather(pixels, index)

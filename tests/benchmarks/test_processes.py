@@ -77,7 +77,7 @@ def test_results_of_other_settings_are_not_mixed(tmp_path):
     path = tmp_path / "results.json"
     Record(path, {"seconds": 1}).measure("one", lambda: 1)
     before = path.read_text()
-    with pytest.raises(ValueError, match="other settings"):
+    with pytest.raises(ValueError, match="another seconds, expected"):
         Record(path, {"seconds": 2})
     assert path.read_text() == before
 

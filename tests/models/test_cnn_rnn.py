@@ -92,6 +92,17 @@ def test_features_equal_float64(shape, tap):
         model.get_layer(f"convolution_{tap + 1}")
 
 
+def test_statistics_settle_within_fifty_steps():
+    """Then an answer in training and one afterwards are nearly the same."""
+    inputs = keras.Input((6, 5))
+    model = keras.Model(inputs, convolve(inputs, (2, 3), 2))
+    values = np.random.default_rng(1).normal(5, 3, (20, 6, 5)).astype(np.float32)
+    assert np.abs(model(values) - model(values, training=True)).max() > 1
+    for _ in range(50):
+        features = model(values, training=True)
+    np.testing.assert_allclose(model(values), features, atol=0.1)
+
+
 @pytest.mark.parametrize("serialize", ["rows", "columns", "positions"])
 def test_cnn_rnn_equals_float64(serialize):
     """Features, sequence, two directions, hidden layer, logits."""
