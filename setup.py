@@ -43,7 +43,10 @@ setup(
     packages=[*find_packages(include=["rnn_mnist_tf", "rnn_mnist_tf.*"]), "rnn_mnist_tf.flags"],
     # The flag files stand at the top for people and travel inside the package for the wheel.
     package_dir={"rnn_mnist_tf.flags": "flags"},
-    package_data={"rnn_mnist_tf.flags": ["*.flags", "**/*.flags"]},
+    package_data={
+        "rnn_mnist_tf.flags": ["*.flags", "studies/*.flags"],
+        "rnn_mnist_tf.pretrained": ["*/config.json", "*/result.json", "*/model.weights.h5*"],
+    },
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS_REQUIRE,
     classifiers=[

@@ -9,17 +9,27 @@ from absl import flags
 from rnn_mnist_tf.data import load_dataset
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.pretrained import EMBEDDED, find_run, pretrained_names
 from rnn_mnist_tf.report import classification_scores, format_scores
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model, read_description
+from rnn_mnist_tf.training.workdir import load_model, read_description, read_result
 
 
 def define_flags(flag_values):
     """Defines the door's flags."""
     flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
     flags.DEFINE_string(
-        "dataset", "", "The data set; the run's own if empty.", flag_values=flag_values
+        "pretrained",
+        "",
+        f"In place of workdir: {', '.join(pretrained_names())}.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string(
+        "dataset",
+        "",
+        "The data set; if empty the run's own, or mnist5k for a pretrained model.",
+        flag_values=flag_values,
     )
     flags.DEFINE_string("data_dir", "", "For --dataset=idx.", flag_values=flag_values)
     flags.DEFINE_string("tfds_dir", "", "Where TFDS keeps data sets.", flag_values=flag_values)
@@ -116,12 +126,20 @@ def _count_in_training_files(description, images):
 
 def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
-    if not values.workdir:
-        raise InputError("Received no workdir, expected --workdir=DIR.")
-    configure_threads(model=read_description(values.workdir).config.model)
-    scores = run(values.workdir, None, values.dataset, values.data_dir, values.tfds_dir)
+    workdir = find_run(values.workdir, values.pretrained)
+    name = values.dataset or (EMBEDDED if values.pretrained else "")
+    configure_threads(model=read_description(workdir).config.model)
+    scores = run(workdir, None, name, values.data_dir, values.tfds_dir)
     for warning in scores["warnings"]:
         print(f"evaluate: warning: {warning}", file=sys.stderr)
+    if values.pretrained:
+        shipped = read_result(workdir)
+        print(
+            f"evaluate: {values.pretrained} was trained on "
+            f"{read_description(workdir).config.dataset} and had accuracy "
+            f"{shipped['test_accuracy']:.4f} over its {shipped['test_examples']} test images",
+            file=sys.stderr,
+        )
     print(json.dumps(scores) if values.json else format_scores(scores))
     return 0
 

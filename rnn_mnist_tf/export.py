@@ -7,6 +7,7 @@ from absl import flags
 from rnn_mnist_tf.data import load_dataset
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.pretrained import EMBEDDED, find_run, pretrained_names
 from rnn_mnist_tf.serving import export_saved_model
 from rnn_mnist_tf.training.strategy import configure_threads
 from rnn_mnist_tf.training.workdir import load_model, read_description
@@ -17,6 +18,12 @@ _CHECKED = 1000
 def define_flags(flag_values):
     """Defines the door's flags."""
     flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
+    flags.DEFINE_string(
+        "pretrained",
+        "",
+        f"In place of workdir: {', '.join(pretrained_names())}.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_string("output", "", "A new directory.", flag_values=flag_values)
     flags.DEFINE_string("data_dir", "", "For a run on IDX files.", flag_values=flag_values)
     flags.DEFINE_string("tfds_dir", "", "Where TFDS keeps data sets.", flag_values=flag_values)
@@ -54,11 +61,18 @@ def run(workdir, output, dataset=None, data_dir="", tfds_dir=""):
 
 def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
-    if not values.workdir or not values.output:
-        raise InputError("Received no workdir or output, expected --workdir=DIR --output=DIR.")
-    configure_threads(model=read_description(values.workdir).config.model)
+    workdir = find_run(values.workdir, values.pretrained)
+    if not values.output:
+        raise InputError("Received no output, expected --output=DIR, a new directory.")
+    config = read_description(workdir).config
+    configure_threads(model=config.model)
+    dataset = None
+    if values.pretrained:
+        # Its own data may not be here, and any digits do for this check.
+        name = "idx" if values.data_dir else EMBEDDED
+        dataset = load_dataset(name, values.data_dir, values.tfds_dir, config.image_size)
     try:
-        result = run(values.workdir, values.output, None, values.data_dir, values.tfds_dir)
+        result = run(workdir, values.output, dataset, values.data_dir, values.tfds_dir)
     except RuntimeError as error:
         raise InputError(str(error)) from error
     print(

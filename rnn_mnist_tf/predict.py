@@ -9,6 +9,7 @@ from absl import flags
 from rnn_mnist_tf.door import one_line, run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.images.fit import INVERT, fit_image, list_images, read_image
+from rnn_mnist_tf.pretrained import find_run, pretrained_names
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
 from rnn_mnist_tf.training.workdir import load_model, read_description
@@ -38,6 +39,12 @@ class Prediction(typing.NamedTuple):
 def define_flags(flag_values):
     """Defines the door's flags."""
     flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
+    flags.DEFINE_string(
+        "pretrained",
+        "",
+        f"In place of workdir: {', '.join(pretrained_names())}.",
+        flag_values=flag_values,
+    )
     flags.DEFINE_enum(
         "invert",
         "auto",
@@ -112,12 +119,11 @@ def _predict(path, probabilities, names):
 
 def main(values, paths):
     """Runs the door for parsed flags. Returns the exit code: 1 if a file was broken."""
-    if not values.workdir:
-        raise InputError("Received no workdir, expected --workdir=DIR.")
+    workdir = find_run(values.workdir, values.pretrained)
     if not paths:
         raise InputError("Received no files, expected predict --workdir=DIR FILE...")
-    configure_threads(model=read_description(values.workdir).config.model)
-    predictions = run(values.workdir, paths, values.invert, values.fit)
+    configure_threads(model=read_description(workdir).config.model)
+    predictions = run(workdir, paths, values.invert, values.fit)
     for prediction in predictions:
         if prediction.error:
             text = prediction.error

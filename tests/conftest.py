@@ -12,8 +12,9 @@ import pytest
 import tensorflow as tf
 
 import rnn_mnist_tf
-from rnn_mnist_tf import evaluate, export, predict, train
+from rnn_mnist_tf import evaluate, export, predict, pretrained, train
 from rnn_mnist_tf.data import load_dataset
+from rnn_mnist_tf.pretrained import ship
 from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.strategy import configure_threads
 from tests.doors import Answer
@@ -79,6 +80,21 @@ def trained(tmp_path_factory, small_config, digits):
 def workdir(trained, tmp_path):
     """A copy of the small run, to be changed at will."""
     return pathlib.Path(shutil.copytree(trained, tmp_path / "run"))
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """An empty directory in place of the one with the models that come with the package."""
+    directory = tmp_path / "shelf"
+    directory.mkdir()
+    monkeypatch.setattr(pretrained, "DIRECTORY", directory)
+    return directory
+
+
+@pytest.fixture
+def shipped(shelf, trained):
+    """The directory of the small run, shipped as `small`."""
+    return ship.run(trained, "small")
 
 
 @pytest.fixture

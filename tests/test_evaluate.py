@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rnn_mnist_tf import evaluate, train
+from rnn_mnist_tf.pretrained import ship
 from rnn_mnist_tf.training.workdir import load_model, read_description
 from tests.data.test_idx import write
 from tests.doors import assert_refused
@@ -204,3 +205,29 @@ def test_wrong_workdirs(call, workdir, tmp_path):
     assert_refused(call("evaluate", f"--workdir={workdir}"), 1, str(workdir), "not complete")
     (workdir / "config.json").write_text("{")
     assert_refused(call("evaluate", f"--workdir={workdir}"), 1, str(workdir / "config.json"))
+
+
+def test_a_pretrained_model(call, shelf, workdir, tfds_dir, recount):
+    """On the embedded digits, since its own data may not be here; what it had there is said."""
+    held = json.loads((workdir / "result.json").read_text())
+    change_config(workdir, dataset="idx", data_dir="/none", tfds_dir="/none")
+    ship.run(workdir, "small")
+    answer = call("evaluate", "--pretrained=small", f"--tfds_dir={tfds_dir}", "--json")
+    assert answer.code == 0
+    scores = json.loads(answer.out)
+    assert (scores["dataset"], scores["examples"]) == ("mnist5k", 1000)
+    assert scores["accuracy"] == np.mean(recount[0] == recount[1])
+    warning, shipped = answer.err.splitlines()
+    assert "MNIST training images" in warning
+    words = ["small was trained on mnist", f"accuracy {held['test_accuracy']:.4f}", "200 test"]
+    assert [word for word in words if word not in shipped] == []
+
+
+def test_a_pretrained_model_on_other_data(call, shipped, tmp_path, digits):
+    """A data set that is named is the one that is read."""
+    names = ("train_images", "train_labels", "test_images", "test_labels")
+    write(tmp_path, {name: getattr(digits, name)[:50] for name in names})
+    idx = ["--dataset=idx", f"--data_dir={tmp_path}"]
+    answer = call("evaluate", "--pretrained=small", *idx)
+    assert answer.code == 0
+    assert "over 50 examples" in answer.out

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 
 from rnn_mnist_tf import export
+from rnn_mnist_tf.pretrained import ship
 from rnn_mnist_tf.serving import saved_model
 from rnn_mnist_tf.training.workdir import load_model
+from tests.data.test_idx import NAMES, write
 from tests.doors import assert_refused
+from tests.test_evaluate import change_config
 
 SERVE = """
 import importlib.abc, importlib.machinery, sys
@@ -125,3 +128,24 @@ def test_wrong_workdirs(call, workdir, tmp_path):
     (workdir / "model.weights.h5").unlink()
     assert_refused(call("export", f"--workdir={workdir}", output), 1, "not complete")
     assert not (tmp_path / "served").exists()
+
+
+def test_a_pretrained_model(call, shelf, workdir, tmp_path, tfds_dir):
+    """It is checked on the embedded digits, whatever it was trained on."""
+    change_config(workdir, dataset="idx", data_dir="/none", tfds_dir="/none")
+    ship.run(workdir, "small")
+    output = tmp_path / "served"
+    flags = ["--pretrained=small", f"--output={output}", f"--tfds_dir={tfds_dir}"]
+    answer = call("export", *flags)
+    assert (answer.code, answer.err) == (0, "")
+    assert f"wrote {output}; on 1000 images" in answer.out
+    assert (output / "saved_model.pb").is_file()
+
+
+def test_a_pretrained_model_and_files_of_one_s_own(call, shipped, digits, tmp_path):
+    """Who names IDX files has it checked on those."""
+    write(tmp_path, {name: getattr(digits, name) for name in NAMES})
+    flags = ["--pretrained=small", f"--output={tmp_path / 'served'}", f"--data_dir={tmp_path}"]
+    answer = call("export", *flags)
+    assert (answer.code, answer.err) == (0, "")
+    assert "on 200 images" in answer.out

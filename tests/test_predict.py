@@ -187,3 +187,12 @@ def test_wrong_workdir(call, workdir, drawings):
     (workdir / "model.weights.h5").write_bytes(b"changed")
     answer = call("predict", f"--workdir={workdir}", drawings / "01.png")
     assert_refused(answer, 1, "sha256")
+
+
+def test_a_pretrained_model(call, shipped, trained, drawings):
+    """By its name it answers as the run that it was."""
+    files = [drawings / "04.png", drawings / "05.png"]
+    by_name = call("predict", "--pretrained=small", *files)
+    assert (by_name.code, by_name.err) == (0, "")
+    assert by_name == call("predict", f"--workdir={trained}", *files)
+    assert len(by_name.out.splitlines()) == 2

@@ -18,3 +18,32 @@ def make_record(random=None, epochs=2, analyses=None):
         ],
         "analyses": analyses or {},
     }
+
+
+def make_study(points, figures):
+    """`{point name: record}`, whole, of points that never ran.
+
+    Args:
+        points: from `parse_grids`.
+        figures: of each point a dict with what is not as in `make_record`: `error` (of the test
+            images, in percent), `analyses`, and any entries of the result.
+    """
+    records = {}
+    for point, changes in zip(points, figures, strict=True):
+        result = dict(changes)
+        record = make_record(analyses=result.pop("analyses", {}))
+        record["result"]["test_accuracy"] = 1 - result.pop("error", 12.5) / 100
+        record["result"].update({"test_examples": 10_000, **result})
+        records[point.name] = {
+            "study": "study",
+            "point": point.name,
+            "settings": point.settings,
+            "choices": point.choices,
+            "seed": point.config.seed,
+            "cores": point.cores,
+            "config": point.config.without_places(),
+            "date": "2026-11-25T01:02:03+00:00",
+            "machine": "2 cores of a machine",
+            **record,
+        }
+    return records

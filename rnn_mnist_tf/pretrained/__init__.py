@@ -1,0 +1,48 @@
+"""Trained models that come with the package, each the directory of a run.
+
+`config.json`, `result.json` with its test accuracy, `model.weights.h5` and its sha256: what
+`rnn_mnist_tf.training.workdir.load_model` reads.
+"""
+
+import pathlib
+
+from rnn_mnist_tf.errors import InputError
+
+DIRECTORY = pathlib.Path(__file__).parent
+# What a trained model is tried on where its own data may not be at hand.
+EMBEDDED = "mnist5k"
+
+
+def pretrained_names():
+    """Returns the names of the models that come with the package.
+
+    >>> "article" in pretrained_names()
+    True
+    """
+    return sorted(path.parent.name for path in DIRECTORY.glob("[!._]*/config.json"))
+
+
+def find_run(workdir="", pretrained=""):
+    """Returns the directory of the run that was asked for, by its place or by its name.
+
+    Args:
+        workdir: the directory of a run, or empty.
+        pretrained: one of `pretrained_names()`, or empty.
+
+    Raises:
+        InputError: neither or both; an unknown name.
+
+    >>> find_run(pretrained="article").name
+    'article'
+    """
+    names = ", ".join(pretrained_names())
+    if bool(workdir) == bool(pretrained):
+        received = "both workdir and pretrained" if workdir else "no workdir"
+        raise InputError(
+            f"Received {received}, expected --workdir=DIR or --pretrained=NAME, one of {names}."
+        )
+    if not pretrained:
+        return pathlib.Path(workdir)
+    if pretrained not in pretrained_names():
+        raise InputError(f"Received pretrained={pretrained!r}, expected one of {names}.")
+    return DIRECTORY / pretrained

@@ -1,0 +1,293 @@
+"""Writes RESULTS.md from the studies' own files: `python -m rnn_mnist_tf.results`."""
+
+import dataclasses
+import itertools
+import json
+import os
+import pathlib
+import re
+import sys
+import typing
+import urllib.parse
+
+from absl import flags
+
+from rnn_mnist_tf.door import run_door
+from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.study import Point, format_markdown, merge_seeds, save_pictures
+from rnn_mnist_tf.study.claims import SECTIONS
+from rnn_mnist_tf.study.grid import FLAG_NAMES, value_text
+from rnn_mnist_tf.training import TrainConfig
+from rnn_mnist_tf.training.files import write_text
+
+# Of each recipe: what it is. Its points differ in the seed alone.
+RECIPES = {
+    "quickstart": "two directions of LSTM 128, on the 4,000 embedded digits",
+    "fast": "LSTM 160, rows, one epoch",
+    "best_rnn": "no convolution anywhere",
+    "best_hybrid": "features of a CNN, read by an RNN",
+}
+# Test error on MNIST, in percent, as published.
+PUBLISHED = (
+    (
+        "0.09",
+        "an ensemble of ensembles of CNNs",
+        "An, Lee, Park, Yang and So 2020, An Ensemble of Simple Convolutional Neural Network "
+        "Models for MNIST Digit Recognition",
+    ),
+    (
+        "0.21",
+        "five CNNs with DropConnect that vote",
+        "Wan, Zeiler, Zhang, LeCun and Fergus 2013, Regularization of Neural Networks using "
+        "DropConnect",
+    ),
+    (
+        "0.23",
+        "a committee of 35 CNNs",
+        "Ciresan, Meier and Schmidhuber 2012, Multi-column Deep Neural Networks for Image "
+        "Classification",
+    ),
+    (
+        "0.32",
+        "3-D Grid LSTM",
+        "Kalchbrenner, Danihelka and Graves 2015, Grid Long Short-Term Memory",
+    ),
+    (
+        "0.45",
+        "ReNet",
+        "Visin, Kastner, Cho, Matteucci, Courville and Bengio 2015, ReNet: A Recurrent Neural "
+        "Network Based Alternative to Convolutional Networks",
+    ),
+    ("1.93", "2 x LSTM 100, columns, 10 epochs (98.07 %)", "the article"),
+)
+_CHOICES = {field.name: field.metadata["choices"] for field in dataclasses.fields(TrainConfig)}
+
+
+class Study(typing.NamedTuple):
+    """The records of one study.
+
+    Attributes:
+        points: a `Point` for each record.
+        records: `{point name: record}`.
+        rows: from `merge_seeds`.
+    """
+
+    points: list
+    records: dict
+    rows: list
+
+
+def define_flags(flag_values):
+    """Defines the program's flags."""
+    flags.DEFINE_string(
+        "results", "results", "The directory of the records.", flag_values=flag_values
+    )
+    flags.DEFINE_string("output", "RESULTS.md", "The file to write.", flag_values=flag_values)
+
+
+def read_studies(directory):
+    """Returns `{name: Study}` of the records under a directory: of recipes and known studies.
+
+    Raises:
+        InputError: none of them there, no records in one, or a file that is none.
+    """
+    directory = pathlib.Path(directory)
+    names = [name for name in (*RECIPES, *SECTIONS) if (directory / name).is_dir()]
+    if not names:
+        raise InputError(
+            f"Received results={str(directory)!r}, expected a directory with one for each study, "
+            f"some of {', '.join((*RECIPES, *SECTIONS))}: "
+            "python -m rnn_mnist_tf.compare --results=DIR writes them."
+        )
+    return {name: read_study(directory / name) for name in names}
+
+
+def read_study(directory):
+    """Returns the `Study` whose records are in a directory, in the order of its grid.
+
+    Raises:
+        InputError: no records in it, a file that is none, or records of different grids.
+    """
+    points, records = [], {}
+    for path in sorted(pathlib.Path(directory).glob("[!.]*.json")):
+        point, record = _read_record(path)
+        points.append(point)
+        records[point.name] = record
+    if not records:
+        raise InputError(f"Received {directory}, expected the records of a study, in JSON.")
+    points.sort(key=lambda point: len(point.choices), reverse=True)
+    axes = dict.fromkeys(axis for point in points for axis in point.choices if axis != "seed")
+    points.sort(key=lambda point: _place(point, axes))
+    rows = merge_seeds(points, records)
+    for row, other in itertools.combinations(rows, 2):
+        if row["flags"] == other["flags"] and row["label"] == other["label"]:
+            raise InputError(
+                f"Received {directory}, where {row['points'][0]} and {other['points'][0]} differ "
+                "in more than the grid. Delete the records of the study that is not to be shown."
+            )
+    return Study(points, records, rows)
+
+
+def _read_record(path):
+    """Returns a record and its `Point`; in its configuration, fields of later days are added."""
+    try:
+        record = json.loads(path.read_text())
+        config = TrainConfig(**record["config"])
+        point = Point(config, record["cores"], record["settings"], record["choices"])
+        if point.name != path.stem:
+            raise ValueError(f"it is the one of {point.name}.")
+        unknown = ({*point.settings} | {*point.choices}) - {*FLAG_NAMES}
+        if unknown:
+            raise ValueError(f"{sorted(unknown)} are no flags.")
+        (row,) = merge_seeds([point], {point.name: record})
+        losses = [line["loss"] for line in record["curve"]]
+        numbers = [row["test_error_percent"], record["result"]["test_examples"], *losses]
+        if not losses or not all(isinstance(number, (int, float)) for number in numbers):
+            raise ValueError("its accuracy, test examples or curve are no numbers.")
+        if not all(isinstance(record[name], str) for name in ("date", "machine")):
+            raise ValueError("its date or machine is no text.")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"Received {path}, expected the record of a point: {error}") from error
+    record["config"] = config.without_places()
+    return point, record
+
+
+def _place(point, axes):
+    """What points are sorted by: axis by axis, choices as their flag has them, numbers by size."""
+    key = []
+    for axis in axes:
+        order, value = _CHOICES.get(axis), point.value(axis)
+        parts = re.split(r"(\d+)", point.choices.get(axis, value_text(value)))
+        key.append(order.index(value) if order else value)
+        key.append([int(part) if part.isdecimal() else part for part in parts])
+    return [*key, point.config.seed]
+
+
+def run(results, output):
+    """Writes the report and, beside the records, the pictures.
+
+    Args:
+        results: the directory of the records, one directory a study.
+        output: the file to write.
+
+    Returns:
+        The names of the studies.
+
+    Raises:
+        InputError: no records; an output that cannot be written.
+    """
+    studies = read_studies(results)
+    try:
+        for name, study in studies.items():
+            save_pictures(pathlib.Path(results) / name, study.points, study.records, study.rows)
+        place = pathlib.Path(os.path.relpath(results, pathlib.Path(output).parent)).as_posix()
+        write_text(pathlib.Path(output), format_report(studies, results, place))
+    except OSError as error:
+        raise InputError(
+            f"Received results={str(results)!r} and output={str(output)!r}, expected places that "
+            f"can be written: {error}"
+        ) from error
+    return list(studies)
+
+
+def format_report(studies, results="results", place="results"):
+    """Returns the report as Markdown.
+
+    Args:
+        studies: from `read_studies`.
+        results: the directory of the records, where the pictures are too.
+        place: how the report names that directory.
+    """
+    place = urllib.parse.quote(place)
+    parts = [_format_head(studies, place), _format_recipes(studies, place), _format_published()]
+    for name, section in SECTIONS.items():
+        if name in studies:
+            pictures = sorted(path.name for path in pathlib.Path(results, name).glob("[!.]*.png"))
+            parts.append(_format_section(section, studies[name], pictures, name, place))
+    return "\n".join(part for part in parts if part)
+
+
+def _format_head(studies, place):
+    records = [record for study in studies.values() for record in study.records.values()]
+    days = sorted({record["date"][:10] for record in records})
+    machines = sorted({record["machine"] for record in records})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return (
+        "# Results\n\n"
+        f"Written by `python -m rnn_mnist_tf.results` from the records under `{place}/`, one JSON "
+        "file for each\ntraining run, with its configuration, seed, curve, seconds and machine. "
+        "Choices are made on a validation\npart of the training images. The test images are read "
+        "once for each run, at its end, and all of them\ncount. A mean is over the seeds; spread "
+        "is their standard deviation.\n\n"
+        f"Measured: {when}, on {'; '.join(machines)}.\nOthers share the machine, so seconds "
+        "compare within a table better than between tables.\n"
+    )
+
+
+def _format_recipes(studies, place):
+    """The table of recipes; empty if there are none."""
+    lines = [
+        "## Recipes\n",
+        "| recipe | what | test images | test error %, by seed | mean | parameters | "
+        "seconds of training |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    recipes = [name for name in RECIPES if name in studies]
+    for name in recipes:
+        study = studies[name]
+        if len(study.rows) > 1:
+            names = ", ".join(row["points"][0] for row in study.rows)
+            raise InputError(
+                f"Received {len(study.rows)} configurations of {name} ({names}), expected one: a "
+                "recipe's points differ in the seed alone."
+            )
+        (row,) = study.rows
+        results = [study.records[point]["result"] for point in row["points"]]
+        images = sorted({result["test_examples"] for result in results})
+        errors = [f"{100 * (1 - result['test_accuracy']):.2f}" for result in results]
+        lines.append(
+            f"| [`{name}.flags`]({place}/{name}) | {RECIPES[name]} | "
+            f"{', '.join(f'{count:,}' for count in images)} | {', '.join(errors)} | "
+            f"{row['test_error_percent']:.2f} | {row['parameters']:,} | "
+            f"{row['train_seconds']:.1f} |"
+        )
+    return "\n".join(lines) + "\n" if recipes else ""
+
+
+def _format_published():
+    lines = ["## Published figures\n", "| test error % | what | source |", "| --- | --- | --- |"]
+    lines += [f"| {error} | {what} | {source} |" for error, what, source in PUBLISHED]
+    return "\n".join(lines) + "\n"
+
+
+def _format_section(section, study, pictures, name, place):
+    lines = [
+        f"## {section.title}\n",
+        section.claim,
+        f"\n    python -m rnn_mnist_tf.compare --flagfile=flags/studies/{name}.flags\n",
+        format_markdown(study.rows),
+        *[f"- {sentence}" for sentence in section.answer(study.rows, study.records)],
+        "",
+        *[
+            f"![{path.removesuffix('.png').replace('_', ' ')}]({place}/{name}/{path})"
+            for path in pictures
+        ],
+        f"\nRecords: [{place}/{name}]({place}/{name}).\n",
+    ]
+    return "\n".join(lines)
+
+
+def main(values):
+    """Runs the program for parsed flags. Returns the exit code."""
+    names = run(values.results, values.output)
+    print(f"wrote {values.output} from {', '.join(names)}")
+    return 0
+
+
+def cli(argv=None):
+    """The entry point of `python -m rnn_mnist_tf.results`."""
+    return run_door("results", "writes the report of the studies.", define_flags, main, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(cli())

@@ -1,0 +1,328 @@
+"""What the studies say about the article's claims, in sentences whose numbers are computed."""
+
+import itertools
+import math
+import typing
+
+import numpy as np
+
+from rnn_mnist_tf.study.grid import value_text
+
+_PUBLISHED = 98.07  # the article's test accuracy, in percent
+_ORDERS = {
+    "none": "in order",
+    "fixed": "in one fixed shuffle",
+    "fresh": "in a fresh shuffle for each image",
+}
+
+
+class Section(typing.NamedTuple):
+    """What stands in the report for one study.
+
+    Attributes:
+        title: its heading.
+        claim: what the article says, and the question that follows from it.
+        answer: a function of `(rows, records)`, from `merge_seeds` and `{point name: record}`,
+            that returns a list of sentences. A study may be in part only.
+    """
+
+    title: str
+    claim: str
+    answer: typing.Callable
+
+
+def pooled_spread(rows):
+    """Returns the standard deviation between seeds, pooled over configurations; None without one.
+
+        sqrt(sum of (n - 1) spread^2 / sum of (n - 1)) over the configurations with n >= 2 seeds
+
+    >>> rows = [{"test_error_spread": 3.0, "seeds": 2}, {"test_error_spread": 4.0, "seeds": 2}]
+    >>> pooled_spread(rows)
+    3.5355339059327378
+    """
+    pairs = [
+        (row["seeds"] - 1, row["test_error_spread"])
+        for row in rows
+        if row["test_error_spread"] is not None
+    ]
+    if not pairs:
+        return None
+    freedom = sum(degrees for degrees, _ in pairs)
+    return math.sqrt(math.fsum(degrees * spread**2 for degrees, spread in pairs) / freedom)
+
+
+def compare_errors(row, other, spread):
+    """Returns `(difference, verdict)`: the first's test error minus the second's.
+
+    The verdict is `lower` or `higher` where the difference is more than twice its own standard
+    deviation, `spread sqrt(1 / n_1 + 1 / n_2)`, else `the same within the spread`.
+
+    Args:
+        row, other: from `merge_seeds`.
+        spread: from `pooled_spread`.
+
+    >>> few = {"test_error_percent": 2.0, "seeds": 2}
+    >>> compare_errors(few, {"test_error_percent": 3.0, "seeds": 2}, spread=0.1)
+    (-1.0, 'lower')
+    """
+    difference = row["test_error_percent"] - other["test_error_percent"]
+    if spread is None:
+        return difference, "measured with one seed each"
+    limit = 2 * spread * math.sqrt(1 / row["seeds"] + 1 / other["seeds"])
+    if abs(difference) <= limit:
+        return difference, "the same within the spread"
+    return difference, "lower" if difference < 0 else "higher"
+
+
+def answer_cells(rows, records):
+    """Says by how much more layers change the error and the time, cell by cell."""
+    spread = pooled_spread(rows)
+    sentences, verdicts = [_spread_sentence(spread)], {}
+    for cell, layers in _group(rows, records, "num_layers").items():
+        parts = []
+        for count in sorted(set(layers) - {1} if 1 in layers else ()):
+            difference, verdict = compare_errors(layers[count], layers[1], spread)
+            ratio = layers[count]["train_seconds"] / layers[1]["train_seconds"]
+            verdicts.setdefault(count, []).append(verdict)
+            parts.append(
+                f"{count} layers {difference:+.2f} points of error ({verdict}) "
+                f"for {ratio:.1f} x the time"
+            )
+        if parts:
+            sentences.append(f"{cell}: against 1 layer, {'; '.join(parts)}.")
+    if spread is not None:
+        sentences += [
+            f"{count} layers are better than 1 for {found.count('lower')} of {len(found)} "
+            f"cells, worse for {found.count('higher')}."
+            for count, found in sorted(verdicts.items())
+        ]
+    best = min(rows, key=lambda row: row["test_error_percent"])
+    sentences.append(f"The lowest error is {_error(best)}, by {_name(best, records)}.")
+    return sentences
+
+
+def answer_scans(rows, records):
+    """Says by how much each scan differs from rows."""
+    spread = pooled_spread(rows)
+    by_scan = {_value(row, records, "scan"): row for row in rows}
+    sentences = [_spread_sentence(spread)]
+    base = by_scan.pop("rows", None)
+    if base is not None:
+        sentences.append(f"rows: {_error(base)} in {base['train_seconds']:.0f} s.")
+    for scan, row in by_scan.items():
+        if base is None:
+            sentences.append(f"{scan}: {_error(row)} in {row['train_seconds']:.0f} s.")
+            continue
+        difference, verdict = compare_errors(row, base, spread)
+        ratio = row["train_seconds"] / base["train_seconds"]
+        sentences.append(
+            f"{scan}: {_error(row)}, {difference:+.2f} points against rows ({verdict}), "
+            f"{ratio:.1f} x the time."
+        )
+    return sentences
+
+
+def answer_taps(rows, records):
+    """Says what an order that is lost costs, by the depth of the features."""
+    sentences, cost = [_spread_sentence(pooled_spread(rows))], {}
+    for place, orders in _group(rows, records, "shuffle_steps").items():
+        errors = {order: row["test_error_percent"] for order, row in orders.items()}
+        parts = [f"{errors[order]:.2f} % {_ORDERS[order]}" for order in _ORDERS if order in errors]
+        if {"none", "fresh"} <= set(errors):
+            ratio = errors["fresh"] / errors["none"] if errors["none"] else math.inf
+            parts[-1] += f", {ratio:.1f} x the error in order"
+            serialize, tap = (_value(orders["none"], records, n) for n in ("serialize", "tap"))
+            cost.setdefault(serialize, []).append((tap, ratio))
+        sentences.append(f"{place}: {', '.join(parts)}.")
+    for serialize, ratios in cost.items():
+        if len(ratios) < 2:
+            continue
+        taps, values = zip(*sorted(ratios))
+        grows = all(later > earlier for earlier, later in itertools.pairwise(values))
+        falls = all(later < earlier for earlier, later in itertools.pairwise(values))
+        trend = "grows" if grows else "falls" if falls else "neither only grows nor only falls"
+        sentences.append(
+            f"By {serialize}, what the order is worth {trend} with depth: "
+            f"{', '.join(f'{value:.1f} x after block {tap}' for tap, value in zip(taps, values))}."
+        )
+    return sentences
+
+
+def answer_memory(rows, records):
+    """Says what blank steps after the image cost each cell, and how much of a gradient is left."""
+    sentences = [_spread_sentence(pooled_spread(rows))]
+    for cell, steps in _group(rows, records, "blank_steps").items():
+        errors = [
+            f"{row['test_error_percent']:.2f} % after {count}"
+            for count, row in sorted(steps.items())
+        ]
+        sentences.append(f"{cell}, error by blank steps: {', '.join(errors)}.")
+        for count in sorted({min(steps), max(steps)}):
+            share = _middle_share(steps[count], records)
+            if share is not None:
+                sentences.append(
+                    f"{cell}, {count} blank steps: the logits depend on the middle of the image "
+                    f"{share:.2g} x as much as on the last step."
+                )
+    return sentences
+
+
+def _middle_share(row, records, image_steps=28):
+    """The norm at the middle row of the image over that at the last step, the mean over seeds."""
+    shares = []
+    for name in row["points"]:
+        norms = records[name]["analyses"].get("forgetting")
+        if not norms or not norms[-1]:
+            return None
+        shares.append(norms[image_steps // 2] / norms[-1])
+    return float(np.mean(shares))
+
+
+def answer_size(rows, records):
+    """Says how time grows with the image's side, and what a second core gives."""
+    sentences, series = [], {}
+    for row in rows:
+        model, cores, side = (_value(row, records, n) for n in ("model", "cores", "image_size"))
+        series.setdefault((model, cores), {})[side] = row
+    for (model, cores), sides in series.items():
+        sentences.append(f"{model}, {_count_cores(cores)}: {_times(sides)}.")
+    for model in dict.fromkeys(model for model, _ in series):
+        side, one, two = _largest_pair(series, (model, 1), (model, 2))
+        if side is None:
+            continue
+        gain = f"{two['images_per_second'] / one['images_per_second']:.2f} x as fast in training"
+        if one["batch_100_ms"] and two["batch_100_ms"]:
+            gain += f", {one['batch_100_ms'] / two['batch_100_ms']:.2f} x in inference"
+        sentences.append(f"At side {side} a second core makes {model} {gain}.")
+    for cores in dict.fromkeys(cores for _, cores in series):
+        side, rnn, cnn = _largest_pair(series, ("rnn", cores), ("cnn", cores))
+        if side is None:
+            continue
+        ratio = rnn["images_per_second"] / cnn["images_per_second"]
+        sentences.append(
+            f"At side {side} on {_count_cores(cores)} the RNN ({rnn['parameters']:,} parameters) "
+            f"trains on {ratio:.2f} x as many images a second as the CNN ({cnn['parameters']:,})."
+        )
+    return sentences
+
+
+def _times(sides):
+    """One model's milliseconds by side, and by how much they grow."""
+    sides = dict(sorted(sides.items()))
+    training = [1000 / row["images_per_second"] for row in sides.values()]
+    inference = [row["batch_100_ms"] for row in sides.values()]
+    text = f"sides {', '.join(map(str, sides))}: {_join(training)} ms an image in training"
+    if len(sides) > 1:
+        text += f" (from the first to the last {training[-1] / training[0]:.1f} x)"
+    if None not in inference:
+        text += f", {_join(inference)} ms in inference (batches of 100)"
+    return text
+
+
+def _join(values):
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def _count_cores(cores):
+    return {0: "all cores", 1: "1 core"}.get(cores, f"{cores} cores")
+
+
+def _largest_pair(series, name, other):
+    """Returns the largest side that both series have, and its rows; three times None without."""
+    common = set(series.get(name, ())) & set(series.get(other, ()))
+    if not common:
+        return None, None, None
+    return max(common), series[name][max(common)], series[other][max(common)]
+
+
+def answer_article(rows, records):
+    """Says whether rows or columns matter in the article's recipe, and how near it comes."""
+    spread = pooled_spread(rows)
+    sentences = [_spread_sentence(spread)]
+    by_scan = {_value(row, records, "scan"): row for row in rows}
+    for scan, row in by_scan.items():
+        accuracies = [100 * records[name]["result"]["test_accuracy"] for name in row["points"]]
+        mean = float(np.mean(accuracies))
+        sentences.append(
+            f"{scan}: {_join(accuracies)} %, mean {mean:.2f} %, {mean - _PUBLISHED:+.2f} points "
+            f"against the published {_PUBLISHED:.2f} %."
+        )
+    if {"rows", "columns"} <= set(by_scan):
+        difference, verdict = compare_errors(by_scan["rows"], by_scan["columns"], spread)
+        sentences.append(f"Rows against columns: {difference:+.2f} points of error ({verdict}).")
+    return sentences
+
+
+SECTIONS = {
+    "article": Section(
+        "The article's recipe",
+        "The article publishes 98.07 %, a mean over batches of 64 of which the last has 16 images. "
+        "Its text scans rows, its code columns. Does the recipe give that, and does it matter?",
+        answer_article,
+    ),
+    "cells": Section(
+        "Cells and layers",
+        "The article: more layers classify better and cost more time. By how much?",
+        answer_cells,
+    ),
+    "scans": Section(
+        "How an image becomes a sequence",
+        'The article: "left to right, right to left, or even jumping at random". What does each '
+        "order cost? `permuted_rows` is one order for all images, `shuffled_rows` a fresh one for "
+        "each.",
+        answer_scans,
+    ),
+    "taps": Section(
+        "Features of a CNN as the sequence",
+        'The article: deeper features have "a stronger sequence relation". If so, taking their '
+        "order away should cost more, the deeper they are.",
+        answer_taps,
+    ),
+    "memory": Section(
+        "What cells forget",
+        "The article: the cells differ in how they forget. Blank steps lie between the image and "
+        "the answer.",
+        answer_memory,
+    ),
+    "size": Section(
+        "Large images",
+        "The article: an RNN is very slow for large images, while convolutions run in parallel.",
+        answer_size,
+    ),
+}
+
+
+def _group(rows, records, flag):
+    """Returns `{name: {value of the flag: row}}`, rows of one name differing in the flag alone."""
+    groups = {}
+    for row in rows:
+        name = _name(row, records, without=flag)
+        groups.setdefault(name, {})[_value(row, records, flag)] = row
+    return groups
+
+
+def _name(row, records, without=""):
+    """Names a row by all that the grid set but one flag: words alone, others with their flag."""
+    texts = [
+        value if isinstance(value, str) else f"{name}={value_text(value)}"
+        for name, value in records[row["points"][0]]["settings"].items()
+        if name not in (without, "seed")
+    ]
+    return " ".join(texts) or "base"
+
+
+def _value(row, records, flag):
+    """A flag's value, which a row does not have where no row of the study differs in it."""
+    record = records[row["points"][0]]
+    return record["cores"] if flag == "cores" else record["config"][flag]
+
+
+def _error(row):
+    spread = row["test_error_spread"]
+    return f"{row['test_error_percent']:.2f} %" + ("" if spread is None else f" ± {spread:.2f}")
+
+
+def _spread_sentence(spread):
+    if spread is None:
+        return "One seed each: differences of a few tenths may be chance."
+    return f"Between seeds the test error has a standard deviation of {spread:.2f} points."

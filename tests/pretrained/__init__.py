@@ -1,0 +1,1 @@
+"""Tests of rnn_mnist_tf.pretrained."""

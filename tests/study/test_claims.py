@@ -1,0 +1,390 @@
+"""What studies say, against arithmetic done by hand."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+import pytest
+from absl import flags
+
+from rnn_mnist_tf import compare
+from rnn_mnist_tf.study import merge_seeds, parse_grids
+from rnn_mnist_tf.study.claims import SECTIONS, compare_errors, pooled_spread
+from rnn_mnist_tf.training import TrainConfig
+from tests.study.records import make_study
+
+STUDIES = pathlib.Path(__file__).parents[2] / "flags" / "studies"
+
+
+def answer(name, grids, figures, seeds=1, only=None):
+    """What a study's section says where the figures of its points are these.
+
+    Args:
+        name: of the section.
+        grids: texts.
+        figures: one dict a point, in the order of the grid; see `make_study`.
+        seeds: of each configuration.
+        only: which points are done; all if None.
+    """
+    points = parse_grids(grids, seeds=seeds)
+    if only is not None:
+        points = [points[index] for index in only]
+    records = make_study(points, figures)
+    return SECTIONS[name].answer(merge_seeds(points, records), records)
+
+
+def errors(*values, **others):
+    """Figures of points with these test errors in percent."""
+    return [{"error": value, **others} for value in values]
+
+
+def test_the_spread_is_pooled():
+    """By degrees of freedom: (1 * 9 + 3 * 25) / 4 = 21; configurations of one seed have none."""
+    rows = [
+        {"test_error_spread": 3.0, "seeds": 2},
+        {"test_error_spread": 5.0, "seeds": 4},
+        {"test_error_spread": None, "seeds": 1},
+    ]
+    assert pooled_spread(rows) == pytest.approx(21**0.5)
+    assert pooled_spread(rows[2:]) is None
+    assert pooled_spread([]) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (4.0, "the same within the spread"),  # at the limit: 2 * 0.5 * sqrt(1/2 + 1/2) = 1
+        (2.0, "the same within the spread"),
+        (3.0, "the same within the spread"),
+        (4.0625, "higher"),
+        (1.9375, "lower"),
+    ],
+)
+def test_the_verdict(error, verdict):
+    """At the limit it is the same; beyond, on each side, it is not."""
+    rows = [{"test_error_percent": value, "seeds": 2} for value in (error, 3.0)]
+    assert compare_errors(*rows, spread=0.5) == (error - 3.0, verdict)
+
+
+def test_few_seeds_widen_the_limit():
+    """1 against 4 seeds: 2 * 0.5 * sqrt(1 + 1/4) = 1.118."""
+    base = {"test_error_percent": 3.0, "seeds": 4}
+    for error, verdict in ((4.11, "the same within the spread"), (4.125, "higher")):
+        row = {"test_error_percent": error, "seeds": 1}
+        assert compare_errors(row, base, spread=0.5)[1] == verdict
+
+
+def test_no_spread_no_verdict():
+    """One seed each says nothing of chance."""
+    rows = [{"test_error_percent": value, "seeds": 1} for value in (9.0, 3.0)]
+    assert compare_errors(*rows, spread=None) == (6.0, "measured with one seed each")
+
+
+CELLS = ["cell:gru,lstm+use_peepholes=true+cell_clip=1;num_layers:1,2,3"]
+
+
+def test_cells():
+    """Seeds 0.2 apart spread by 0.1 sqrt(2) = 0.14, so the limit is 0.28."""
+    figures = []
+    for layers, gru, lstm in ((1, 5.0, 2.0), (2, 4.0, 2.2), (3, 5.1, 2.5)):
+        for error in (gru - 0.1, gru + 0.1):
+            figures.append(("gru", layers, {"error": error, "train_seconds": 10.0 * layers}))
+        for error in (lstm - 0.1, lstm + 0.1):
+            figures.append(("lstm", layers, {"error": error, "train_seconds": 4.0}))
+    figures = [figure for _, _, figure in sorted(figures, key=lambda item: item[:2])]
+    assert answer("cells", CELLS, figures, seeds=2) == [
+        "Between seeds the test error has a standard deviation of 0.14 points.",
+        "gru: against 1 layer, 2 layers -1.00 points of error (lower) for 2.0 x the time; "
+        "3 layers +0.10 points of error (the same within the spread) for 3.0 x the time.",
+        "lstm use_peepholes=true cell_clip=1: against 1 layer, 2 layers +0.20 points of error "
+        "(the same within the spread) for 1.0 x the time; 3 layers +0.50 points of error (higher) "
+        "for 1.0 x the time.",
+        "2 layers are better than 1 for 1 of 2 cells, worse for 0.",
+        "3 layers are better than 1 for 0 of 2 cells, worse for 1.",
+        "The lowest error is 2.00 % ± 0.14, by lstm num_layers=1 use_peepholes=true cell_clip=1.",
+    ]
+
+
+def test_cells_with_one_seed():
+    """Differences without verdicts, and no count of verdicts."""
+    figures = errors(5, 4, 3, 1, 2, 3)
+    assert answer("cells", CELLS, figures) == [
+        "One seed each: differences of a few tenths may be chance.",
+        "gru: against 1 layer, 2 layers -1.00 points of error (measured with one seed each) for "
+        "1.0 x the time; 3 layers -2.00 points of error (measured with one seed each) for 1.0 x "
+        "the time.",
+        "lstm use_peepholes=true cell_clip=1: against 1 layer, 2 layers +1.00 points of error "
+        "(measured with one seed each) for 1.0 x the time; 3 layers +2.00 points of error "
+        "(measured with one seed each) for 1.0 x the time.",
+        "The lowest error is 1.00 %, by lstm num_layers=1 use_peepholes=true cell_clip=1.",
+    ]
+
+
+def test_cells_in_part():
+    """Without one layer there is nothing to compare, and with one number of layers neither."""
+    best = "The lowest error is 3.00 %, by gru num_layers=3."
+    assert answer("cells", CELLS, errors(4, 3), only=[1, 2])[1:] == [best]
+    sentences = answer("cells", CELLS, errors(4, 3), only=[0, 3])
+    assert sentences[1:] == [
+        "The lowest error is 3.00 %, by lstm num_layers=1 use_peepholes=true cell_clip=1."
+    ]
+
+
+def test_scans():
+    """A spread of one scan alone is that of all: 0.1 sqrt(2), and one pixels seed against two."""
+    points = ["scan:rows,patches", "scan:pixels;seed:0"]
+    figures = [
+        {"error": 1.9, "train_seconds": 8.0},
+        {"error": 2.1, "train_seconds": 12.0},
+        {"error": 4.9, "train_seconds": 5.0},
+        {"error": 5.1, "train_seconds": 5.0},
+        {"error": 2.3, "train_seconds": 150.0},
+    ]
+    assert answer("scans", points, figures, seeds=2) == [
+        "Between seeds the test error has a standard deviation of 0.14 points.",
+        "rows: 2.00 % ± 0.14 in 10 s.",
+        "patches: 5.00 % ± 0.14, +3.00 points against rows (higher), 0.5 x the time.",
+        # 2 * 0.1414 * sqrt(1 + 1/2) = 0.346
+        "pixels: 2.30 %, +0.30 points against rows (the same within the spread), 15.0 x the time.",
+    ]
+
+
+def test_scans_without_rows():
+    """What is there is said; it is compared with nothing."""
+    figures = errors(3, 4, train_seconds=7.0)
+    assert answer("scans", ["scan:columns,patches"], figures)[1:] == [
+        "columns: 3.00 % in 7 s.",
+        "patches: 4.00 % in 7 s.",
+    ]
+    assert answer("scans", ["scan:rows"], errors(3, train_seconds=7.0))[1:] == [
+        "rows: 3.00 % in 7 s."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fresh", "trend", "ratios"),
+    [
+        ((4, 6), "grows", "2.0 x after block 1, 3.0 x after block 2"),
+        ((6, 4), "falls", "3.0 x after block 1, 2.0 x after block 2"),
+        ((4, 4), "neither only grows nor only falls", "2.0 x after block 1, 2.0 x after block 2"),
+    ],
+)
+def test_taps(fresh, trend, ratios):
+    """Fresh over none, by depth."""
+    figures = errors(2, 3, fresh[0], 2, 3, fresh[1])
+    sentences = answer("taps", ["tap:1,2;shuffle_steps:none,fixed,fresh"], figures)
+    assert sentences == [
+        "One seed each: differences of a few tenths may be chance.",
+        *[
+            f"tap={tap}: 2.00 % in order, 3.00 % in one fixed shuffle, {error:.2f} % in a fresh "
+            f"shuffle for each image, {error / 2:.1f} x the error in order."
+            for tap, error in zip((1, 2), fresh)
+        ],
+        f"By rows, what the order is worth {trend} with depth: {ratios}.",
+    ]
+
+
+def test_taps_in_part():
+    """An order that is missing is left out; one depth is no trend; ways to serialize are apart."""
+    grid = ["tap:1,2;serialize:rows,positions;shuffle_steps:none,fixed,fresh"]
+    sentences = answer("taps", grid, errors(2, 4, 5, 0, 1, 3), only=[0, 2, 4, 6, 8, 9])
+    assert sentences[1:] == [
+        "tap=1 rows: 2.00 % in order, 4.00 % in a fresh shuffle for each image, 2.0 x the error in "
+        "order.",
+        "tap=1 positions: 5.00 % in one fixed shuffle.",
+        "tap=2 rows: 0.00 % in order, 1.00 % in a fresh shuffle for each image, inf x the error in "
+        "order.",
+        "tap=2 positions: 3.00 % in order.",
+        "By rows, what the order is worth grows with depth: 2.0 x after block 1, inf x after "
+        "block 2.",
+    ]
+    assert answer("taps", ["shuffle_steps:none,fresh"], errors(2, 3))[1:] == [
+        "base: 2.00 % in order, 3.00 % in a fresh shuffle for each image, 1.5 x the error in order."
+    ]
+
+
+def forgetting(middle, last, steps=28):
+    """What the analysis finds of a cell: norms of 9 but for the middle row and the last step."""
+    norms = [9.0] * steps
+    norms[14], norms[-1] = middle, last
+    return {"forgetting": norms}
+
+
+def test_memory():
+    """Errors by blank steps as numbers, not as text; the middle over the last, a mean of seeds."""
+    figures = [
+        {"error": 2, "analyses": forgetting(1.0, 2.0)},
+        {"error": 2, "analyses": forgetting(3.0, 2.0)},
+        {"error": 50, "analyses": forgetting(1.0, 4.0, 140)},
+        {"error": 50, "analyses": forgetting(0.0, 4.0, 140)},
+        {"error": 4, "analyses": {}},
+        {"error": 4, "analyses": {}},
+    ]
+    assert answer("memory", ["blank_steps:0,112,28;cell:gru"], figures, seeds=2) == [
+        "Between seeds the test error has a standard deviation of 0.00 points.",
+        "gru, error by blank steps: 2.00 % after 0, 4.00 % after 28, 50.00 % after 112.",
+        "gru, 0 blank steps: the logits depend on the middle of the image 1 x as much as on the "
+        "last step.",
+        "gru, 112 blank steps: the logits depend on the middle of the image 0.12 x as much as on "
+        "the last step.",
+    ]
+
+
+def test_memory_in_part():
+    """One number of steps is said once; a gradient of zero or none at all is not divided by."""
+    grid = ["blank_steps:28;cell:gru,lstm,basic_rnn"]
+    figures = [
+        {"error": 2, "analyses": forgetting(1.0, 4.0)},
+        {"error": 3, "analyses": forgetting(1.0, 0.0)},
+        {"error": 4, "analyses": {}},
+    ]
+    assert answer("memory", grid, figures)[1:] == [
+        "gru, error by blank steps: 2.00 % after 28.",
+        "gru, 28 blank steps: the logits depend on the middle of the image 0.25 x as much as on "
+        "the last step.",
+        "lstm, error by blank steps: 3.00 % after 28.",
+        "basic_rnn, error by blank steps: 4.00 % after 28.",
+    ]
+
+
+def speed(milliseconds):
+    """What the analysis finds of a model that takes this long an image in batches of 100."""
+    return {"speed": {"batch_1": 1.0, "batch_100": milliseconds}}
+
+
+SIZE = ["image_size:14,112;model:rnn,cnn;cores:1,2"]
+
+
+def test_size():
+    """Milliseconds are 1000 over images a second; pairs are of the largest side."""
+    figures = [
+        {"images_per_second": rate, "analyses": speed(ms), "parameters": parameters}
+        for rate, ms, parameters in (
+            (1000, 0.5, 2000),  # 14, rnn, 1 core
+            (1600, 0.4, 2000),
+            (500, 0.25, 1999),  # 14, cnn, 1 core
+            (900, 0.2, 1999),
+            (200, 4.0, 12345),  # 112, rnn, 1 core
+            (250, 2.0, 12345),
+            (50, 8.0, 12300),  # 112, cnn, 1 core
+            (90, 5.0, 12300),
+        )
+    ]
+    assert answer("size", SIZE, figures) == [
+        "rnn, 1 core: sides 14, 112: 1.00, 5.00 ms an image in training (from the first to the "
+        "last 5.0 x), 0.50, 4.00 ms in inference (batches of 100).",
+        "rnn, 2 cores: sides 14, 112: 0.62, 4.00 ms an image in training (from the first to the "
+        "last 6.4 x), 0.40, 2.00 ms in inference (batches of 100).",
+        "cnn, 1 core: sides 14, 112: 2.00, 20.00 ms an image in training (from the first to the "
+        "last 10.0 x), 0.25, 8.00 ms in inference (batches of 100).",
+        "cnn, 2 cores: sides 14, 112: 1.11, 11.11 ms an image in training (from the first to the "
+        "last 10.0 x), 0.20, 5.00 ms in inference (batches of 100).",
+        "At side 112 a second core makes rnn 1.25 x as fast in training, 2.00 x in inference.",
+        "At side 112 a second core makes cnn 1.80 x as fast in training, 1.60 x in inference.",
+        "At side 112 on 1 core the RNN (12,345 parameters) trains on 4.00 x as many images a "
+        "second as the CNN (12,300).",
+        "At side 112 on 2 cores the RNN (12,345 parameters) trains on 2.78 x as many images a "
+        "second as the CNN (12,300).",
+    ]
+
+
+def test_size_in_part():
+    """Pairs are of the largest side that both have; without a measurement it is not said."""
+    figures = [{"images_per_second": rate} for rate in (1000, 500, 200)]
+    sentences = answer("size", SIZE, figures, only=[0, 1, 4])  # rnn: 14 on 1 and 2, 112 on 1
+    assert sentences == [
+        "rnn, 1 core: sides 14, 112: 1.00, 5.00 ms an image in training (from the first to the "
+        "last 5.0 x).",
+        "rnn, 2 cores: sides 14: 2.00 ms an image in training.",
+        "At side 14 a second core makes rnn 0.50 x as fast in training.",
+    ]
+    sentences = answer("size", ["image_size:14;model:rnn"], figures[:1])
+    assert sentences == ["rnn, all cores: sides 14: 1.00 ms an image in training."]
+
+
+def test_article():
+    """Accuracies by seed; 98.00 is 0.07 below what was published."""
+    figures = errors(2.1, 1.9, 2.0, 1.5, 1.3, 1.4)
+    assert answer("article", ["scan:rows,columns"], figures, seeds=3) == [
+        "Between seeds the test error has a standard deviation of 0.10 points.",
+        "rows: 97.90, 98.10, 98.00 %, mean 98.00 %, -0.07 points against the published 98.07 %.",
+        "columns: 98.50, 98.70, 98.60 %, mean 98.60 %, +0.53 points against the published 98.07 %.",
+        "Rows against columns: +0.60 points of error (higher).",
+    ]
+    assert answer("article", ["scan:columns"], errors(2)) == [
+        "One seed each: differences of a few tenths may be chance.",
+        "columns: 98.00 %, mean 98.00 %, -0.07 points against the published 98.07 %.",
+    ]
+
+
+def shipped_points(name):
+    """The points of a study that comes with the package."""
+    values = flags.FlagValues()
+    compare.define_flags(values)
+    values(["compare", f"--flagfile={STUDIES / name}.flags"])
+    base = TrainConfig(**{f.name: values[f.name].value for f in dataclasses.fields(TrainConfig)})
+    return parse_grids(values.grid, base, values.cores, values.seeds)
+
+
+# Of each study, what its sentences must name.
+MENTIONED = {
+    "article": ["rows: ", "columns: "],
+    "cells": [
+        f"{cell}: against 1 layer, 2 layers "
+        for cell in (
+            "basic_rnn",
+            "gru",
+            "basic_lstm",
+            "lstm use_peepholes=true",
+            "lstm use_peepholes=true cell_clip=1",
+            "attention",
+            "grid_lstm",
+        )
+    ],
+    "scans": [
+        f"{scan}: "
+        for scan in (
+            *("rows", "columns", "rows_reversed", "columns_reversed"),
+            *("permuted_rows", "shuffled_rows", "patches", "pixels"),
+        )
+    ],
+    "taps": [f"tap={tap} {how}: " for tap in (1, 2, 3, 4) for how in ("rows", "positions")],
+    "memory": [
+        f"{cell}, {what}"
+        for cell in ("basic_rnn", "gru", "basic_lstm")
+        for what in ("error by blank steps", "0 blank steps", "112 blank steps")
+    ],
+    "size": [
+        *[f"{model}, {cores}: " for model in ("rnn", "cnn") for cores in ("1 core", "2 cores")],
+        *[f"At side 224 {what}" for what in ("a second core", "on 1 core", "on 2 cores")],
+    ],
+}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_shipped_studies_are_answered(name):
+    """Whole, every configuration is named; in any part, something is said."""
+    random = np.random.default_rng(0)
+    points = shipped_points(name)
+    figures = [
+        {
+            "error": random.uniform(1, 9),
+            "train_seconds": random.uniform(1, 90),
+            "images_per_second": random.uniform(100, 9000),
+            "analyses": {
+                "forgetting": random.uniform(0.1, 1, 28 + point.config.blank_steps).tolist(),
+                **speed(random.uniform(0.1, 1)),
+            },
+        }
+        for point in points
+    ]
+    records = make_study(points, figures)
+    sentences = SECTIONS[name].answer(merge_seeds(points, records), records)
+    for mention in MENTIONED[name]:
+        assert any(sentence.startswith(mention) for sentence in sentences), mention
+    for sentence in sentences:
+        assert sentence.endswith(".")
+        assert not [word for word in ("None", "True", "False", "nan", "\n") if word in sentence]
+    for count in (1, 2, 3, len(points) // 2):
+        some = [points[i] for i in sorted(random.choice(len(points), count, replace=False))]
+        assert SECTIONS[name].answer(merge_seeds(some, records), records)
