@@ -10,6 +10,7 @@ import math
 import os
 import pathlib
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -123,8 +124,12 @@ def run_process(program, arguments, tuned=False):
         capture_output=True,
         text=True,
     )
-    if finished.returncode and "Traceback" not in finished.stderr and finished.stderr.strip():
-        raise ValueError(finished.stderr.strip().splitlines()[-1].partition("error: ")[2])
+    last = (finished.stderr.strip().splitlines() or ["it said nothing"])[-1]
+    if finished.returncode < 0:
+        ended = signal.Signals(-finished.returncode).name
+        raise ValueError(f"{program} {' '.join(arguments)} was ended by {ended}: {last}")
+    if finished.returncode and "Traceback" not in finished.stderr:
+        raise ValueError(last.partition("error: ")[2] or last)
     if finished.returncode:
         raise RuntimeError(f"{program} {arguments} failed:\n{finished.stderr[-2000:]}")
     return json.loads(finished.stdout.strip().splitlines()[-1])

@@ -12,7 +12,7 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report.analyses import ANALYSES
 from rnn_mnist_tf.training.files import write_text
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model
+from rnn_mnist_tf.training.workdir import load_model, read_description
 
 _IMAGES = 500
 
@@ -46,7 +46,7 @@ def define_flags(flag_values):
 
 
 def run(workdir, analyses=tuple(ANALYSES), dataset=None, output=""):
-    """Measures the model of a run on the first 500 test images of its data set.
+    """Measures the model of a run on the first 500 training images of its data set.
 
     Args:
         workdir: the directory of the run.
@@ -63,9 +63,8 @@ def run(workdir, analyses=tuple(ANALYSES), dataset=None, output=""):
     """
     model, description = load_model(workdir)
     if dataset is None:
-        c = description.config
-        dataset = load_dataset(c.dataset, c.data_dir, c.tfds_dir, c.image_size, c.num_classes)
-    images = dataset.test_images[:_IMAGES]
+        dataset = load_dataset(*description.config.source)
+    images = dataset.train_images[:_IMAGES]
     figures = {name: ANALYSES[name](model, images) for name in analyses}
     if output:
         path = pathlib.Path(output)
@@ -83,7 +82,7 @@ def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
-    configure_threads(values.cores)
+    configure_threads(values.cores, read_description(values.workdir).config.model)
     print(json.dumps(run(values.workdir, values.analyses, output=values.output)))
     return 0
 

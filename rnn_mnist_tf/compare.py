@@ -102,13 +102,14 @@ def run(
         InputError: a point that cannot run; another study in workdir, or one that is running.
     """
     name = name or pathlib.Path(workdir).absolute().name
-    if pathlib.Path(name).name != name:
+    if pathlib.Path(name).name != name or name == "..":
         raise InputError(f"Received name={name!r}, expected the name of a directory.")
     children = Children()
     runner = PointRunner(workdir, children, name, results, analyses, steps_per_call, overwrite)
     for point in points:
         runner.check_place(point)
     check_points([point for point in points if runner.read_record(point) is None])
+    runner.check_results()
     handling = children.handling_signals() if handle_signals else contextlib.nullcontext()
     with lock(workdir), handling:
         return _run_points(points, runner, _Progress(len(points)) if progress else None)
@@ -124,7 +125,9 @@ def _run_points(points, runner, progress):
     rows = _report(points, records, runner.workdir)
     if progress:
         progress.begin(len(records))
-    for point in points:
+    # A seed of all configurations before the next seed: what slows the machine for a while then
+    # slows every configuration, and not one.
+    for point in sorted(points, key=lambda point: point.config.seed):
         if point.name in records:
             continue
         begin = time.perf_counter()

@@ -9,22 +9,22 @@ from absl import flags
 from rnn_mnist_tf.data import load_dataset
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.pretrained import EMBEDDED, find_run, pretrained_names
+from rnn_mnist_tf.pretrained import EMBEDDED, define_run_flags, find_run
 from rnn_mnist_tf.report import classification_scores, format_scores
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model, read_description, read_result
+from rnn_mnist_tf.training.workdir import (
+    check_dataset,
+    load_model,
+    load_run_dataset,
+    read_description,
+    read_result,
+)
 
 
 def define_flags(flag_values):
     """Defines the door's flags."""
-    flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
-    flags.DEFINE_string(
-        "pretrained",
-        "",
-        f"In place of workdir: {', '.join(pretrained_names())}.",
-        flag_values=flag_values,
-    )
+    define_run_flags(flag_values)
     flags.DEFINE_string(
         "dataset",
         "",
@@ -42,7 +42,7 @@ def run(workdir, dataset=None, name="", data_dir="", tfds_dir=""):
     Args:
         workdir: the directory of the run.
         dataset: a `Dataset`; loaded by `name` if None.
-        name, data_dir, tfds_dir: see `load_dataset`; the run's own if empty.
+        name, data_dir, tfds_dir: see `load_run_dataset`.
 
     Returns:
         The scores of `classification_scores`, and `dataset` and `warnings`.
@@ -51,26 +51,9 @@ def run(workdir, dataset=None, name="", data_dir="", tfds_dir=""):
         InputError: no complete run; a data set that does not fit the model.
     """
     model, description = load_model(workdir)
-    config = description.config
     if dataset is None:
-        name = name or config.dataset
-        dataset = load_dataset(
-            name,
-            data_dir or (config.data_dir if name == "idx" else ""),
-            tfds_dir or config.tfds_dir,
-            config.image_size,
-            config.num_classes,
-        )
-    if tuple(dataset.image_shape) != tuple(description.image_shape):
-        raise InputError(
-            f"Received dataset={dataset.name!r} with images of {tuple(dataset.image_shape)}, "
-            f"expected {tuple(description.image_shape)}, the model's."
-        )
-    if dataset.num_classes != len(description.class_names):
-        raise InputError(
-            f"Received dataset={dataset.name!r} with {dataset.num_classes} classes, expected "
-            f"{len(description.class_names)}, the model's."
-        )
+        dataset = load_run_dataset(description, name, data_dir, tfds_dir)
+    check_dataset(description, dataset)
     predicted = np.argmax(make_predictor(model)(dataset.test_images), axis=1)
     scores = classification_scores(dataset.test_labels, predicted, dataset.class_names)
     scores["dataset"] = dataset.name
@@ -94,7 +77,7 @@ def seen_before(description, dataset):
     if trained_on == "mnist":
         return [
             "all of mnist5k are MNIST training images, and the model was trained on MNIST: it has "
-            "seen them, so this accuracy says nothing of new digits"
+            "seen them, or most, so this accuracy says nothing of new digits"
         ]
     count = _count_in_training_files(description, dataset.test_images)
     if count is None:
@@ -113,9 +96,8 @@ def seen_before(description, dataset):
 
 def _count_in_training_files(description, images):
     """How many images are in a run's IDX files; None if they are not those of its training."""
-    config = description.config
     try:
-        trained = load_dataset("idx", config.data_dir, None, config.image_size, config.num_classes)
+        trained = load_dataset(*description.config.source)
     except InputError:
         return None
     if trained.digest != description.data_digest:
@@ -127,13 +109,15 @@ def _count_in_training_files(description, images):
 def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     workdir = find_run(values.workdir, values.pretrained)
-    name = values.dataset or (EMBEDDED if values.pretrained else "")
+    # A pretrained model's own data may not be here.
+    embedded = values.pretrained and not values.data_dir
+    name = values.dataset or (EMBEDDED if embedded else "")
     configure_threads(model=read_description(workdir).config.model)
     scores = run(workdir, None, name, values.data_dir, values.tfds_dir)
     for warning in scores["warnings"]:
         print(f"evaluate: warning: {warning}", file=sys.stderr)
-    if values.pretrained:
-        shipped = read_result(workdir)
+    shipped = read_result(workdir) if values.pretrained else None
+    if shipped:
         print(
             f"evaluate: {values.pretrained} was trained on "
             f"{read_description(workdir).config.dataset} and had accuracy "

@@ -4,56 +4,48 @@ import sys
 
 from absl import flags
 
-from rnn_mnist_tf.data import load_dataset
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.pretrained import EMBEDDED, find_run, pretrained_names
+from rnn_mnist_tf.pretrained import EMBEDDED, define_run_flags, find_run
 from rnn_mnist_tf.serving import export_saved_model
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model, read_description
+from rnn_mnist_tf.training.workdir import (
+    check_dataset,
+    load_model,
+    load_run_dataset,
+    read_description,
+)
 
 _CHECKED = 1000
 
 
 def define_flags(flag_values):
     """Defines the door's flags."""
-    flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
-    flags.DEFINE_string(
-        "pretrained",
-        "",
-        f"In place of workdir: {', '.join(pretrained_names())}.",
-        flag_values=flag_values,
-    )
+    define_run_flags(flag_values)
     flags.DEFINE_string("output", "", "A new directory.", flag_values=flag_values)
     flags.DEFINE_string("data_dir", "", "For a run on IDX files.", flag_values=flag_values)
     flags.DEFINE_string("tfds_dir", "", "Where TFDS keeps data sets.", flag_values=flag_values)
 
 
-def run(workdir, output, dataset=None, data_dir="", tfds_dir=""):
+def run(workdir, output, dataset=None, name="", data_dir="", tfds_dir=""):
     """Exports the model of a run and checks it on real images.
 
     Args:
         workdir: the directory of the run.
         output: a directory that does not exist yet.
         dataset: a `Dataset` whose test images are used for the check; the run's own if None.
-        data_dir, tfds_dir: see `load_dataset`; the run's own if empty.
+        name, data_dir, tfds_dir: see `load_run_dataset`.
 
     Returns:
         A dict: `output`, `checked` (images), `largest_difference`.
 
     Raises:
-        InputError: no complete run; an output that is taken.
+        InputError: no complete run; an output that is taken; images that are not the model's.
     """
     model, description = load_model(workdir)
-    config = description.config
     if dataset is None:
-        dataset = load_dataset(
-            config.dataset,
-            data_dir or config.data_dir,
-            tfds_dir or config.tfds_dir,
-            config.image_size,
-            config.num_classes,
-        )
+        dataset = load_run_dataset(description, name, data_dir, tfds_dir)
+    check_dataset(description, dataset)
     images = dataset.test_images[:_CHECKED]
     difference = export_saved_model(model, output, images)
     return {"output": str(output), "checked": len(images), "largest_difference": difference}
@@ -64,15 +56,11 @@ def main(values):
     workdir = find_run(values.workdir, values.pretrained)
     if not values.output:
         raise InputError("Received no output, expected --output=DIR, a new directory.")
-    config = read_description(workdir).config
-    configure_threads(model=config.model)
-    dataset = None
-    if values.pretrained:
-        # Its own data may not be here, and any digits do for this check.
-        name = "idx" if values.data_dir else EMBEDDED
-        dataset = load_dataset(name, values.data_dir, values.tfds_dir, config.image_size)
+    configure_threads(model=read_description(workdir).config.model)
+    # A pretrained model's own data may not be here, and any digits do for this check.
+    name = EMBEDDED if values.pretrained and not values.data_dir else ""
     try:
-        result = run(workdir, values.output, dataset, values.data_dir, values.tfds_dir)
+        result = run(workdir, values.output, None, name, values.data_dir, values.tfds_dir)
     except RuntimeError as error:
         raise InputError(str(error)) from error
     print(

@@ -9,7 +9,7 @@ from absl import flags
 from rnn_mnist_tf.door import one_line, run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.images.fit import INVERT, fit_image, list_images, read_image
-from rnn_mnist_tf.pretrained import find_run, pretrained_names
+from rnn_mnist_tf.pretrained import define_run_flags, find_run
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
 from rnn_mnist_tf.training.workdir import load_model, read_description
@@ -38,13 +38,7 @@ class Prediction(typing.NamedTuple):
 
 def define_flags(flag_values):
     """Defines the door's flags."""
-    flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
-    flags.DEFINE_string(
-        "pretrained",
-        "",
-        f"In place of workdir: {', '.join(pretrained_names())}.",
-        flag_values=flag_values,
-    )
+    define_run_flags(flag_values)
     flags.DEFINE_enum(
         "invert",
         "auto",

@@ -20,6 +20,7 @@ from rnn_mnist_tf.study.grid import FLAG_NAMES, value_text
 from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.files import write_text
 
+NOTE = "NOTE.txt"
 # Of each recipe: what it is. Its points differ in the seed alone.
 RECIPES = {
     "quickstart": "two directions of LSTM 128, on the 4,000 embedded digits",
@@ -70,11 +71,13 @@ class Study(typing.NamedTuple):
         points: a `Point` for each record.
         records: `{point name: record}`.
         rows: from `merge_seeds`.
+        note: what a reader has to know of how they were measured; empty without `NOTE.txt`.
     """
 
     points: list
     records: dict
     rows: list
+    note: str = ""
 
 
 def define_flags(flag_values):
@@ -125,7 +128,8 @@ def read_study(directory):
                 f"Received {directory}, where {row['points'][0]} and {other['points'][0]} differ "
                 "in more than the grid. Delete the records of the study that is not to be shown."
             )
-    return Study(points, records, rows)
+    note = pathlib.Path(directory) / NOTE
+    return Study(points, records, rows, note.read_text().strip() if note.is_file() else "")
 
 
 def _read_record(path):
@@ -229,7 +233,7 @@ def _format_recipes(studies, place):
     lines = [
         "## Recipes\n",
         "| recipe | what | test images | test error %, by seed | mean | parameters | "
-        "seconds of training |",
+        "seconds of training, fastest seed |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     recipes = [name for name in RECIPES if name in studies]
@@ -266,6 +270,7 @@ def _format_section(section, study, pictures, name, place):
         section.claim,
         f"\n    python -m rnn_mnist_tf.compare --flagfile=flags/studies/{name}.flags\n",
         format_markdown(study.rows),
+        *([f"{study.note}\n"] if study.note else []),
         *[f"- {sentence}" for sentence in section.answer(study.rows, study.records)],
         "",
         *[

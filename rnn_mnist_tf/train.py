@@ -83,9 +83,7 @@ def run(
         InputError: with one line that says what to do.
     """
     if dataset is None:
-        dataset = load_dataset(
-            config.dataset, config.data_dir, config.tfds_dir, config.image_size, config.num_classes
-        )
+        dataset = load_dataset(*config.source)
     description = workdirs.RunDescription(
         config, dataset.image_shape, dataset.class_names, dataset.digest
     )

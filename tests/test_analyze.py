@@ -22,7 +22,7 @@ def knock(capsys):
 
 
 def test_the_door(knock, trained, tmp_path, mnist5k):
-    """The figures of the first 500 test images are printed and written; others stay."""
+    """The figures of the first 500 training images are printed and written; others stay."""
     path = tmp_path / "analyses.json"
     path.write_text('{"other": 1, "forgetting": 2}')
     arguments = [f"--workdir={trained}", f"--output={path}", "--analyses=forgetting"]
@@ -30,7 +30,7 @@ def test_the_door(knock, trained, tmp_path, mnist5k):
     figures = json.loads(answer.out)
     assert (answer.code, answer.err, list(figures)) == (0, "", ["forgetting"])
     assert json.loads(path.read_text()) == {"other": 1, **figures}
-    expected = forgetting(load_model(trained)[0], mnist5k.test_images[:500])
+    expected = forgetting(load_model(trained)[0], mnist5k.train_images[:500])
     np.testing.assert_allclose(figures["forgetting"], expected, rtol=1e-5)
 
 
@@ -60,4 +60,4 @@ def test_an_output_that_cannot_be_written(trained, digits, tmp_path):
     """One line that names it."""
     for output in ("/proc/none", tmp_path):
         with pytest.raises(ValueError, match=str(output)):
-            analyze.run(trained, ["speed"], digits, f"{output}/x.json/y" if output else "")
+            analyze.run(trained, ["speed"], digits, f"{output}/x.json/y")

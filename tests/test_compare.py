@@ -104,7 +104,8 @@ def test_a_study(knock, base, tmp_path):
     ]
     lines = answer.err.splitlines()
     assert len(lines) == 4
-    for count, (name, line) in enumerate(zip(names, lines), 1):
+    # A seed of all configurations, then the next.
+    for count, (name, line) in enumerate(zip([*names[::2], *names[1::2]], lines), 1):
         result = read(workdir / "points" / name / "result.json")
         accuracy = f"{result['test_accuracy']:.4f}"
         assert line.startswith(f"{count}/4 {name}: test accuracy {accuracy}, ")
@@ -221,6 +222,21 @@ def test_another_configuration_in_a_point_s_place(knock, base, tmp_path):
     assert record["config"]["num_units"] == 5
 
 
+def test_other_data_in_a_point_s_place(knock, base, tmp_path, digits):
+    """What is done with some digits is not done with others."""
+    place = [f"--workdir={tmp_path / 'study'}", "--grid=cell:basic_rnn"]
+    assert knock(*base, *place).code == 0
+    arrays = {name: getattr(digits, name) for name in NAMES}
+    (tmp_path / "others").mkdir()
+    write(tmp_path / "others", {**arrays, "train_images": arrays["train_images"][::-1]})
+    (tmp_path / "same").mkdir()
+    write(tmp_path / "same", arrays)
+    answer = knock(*base, f"--data_dir={tmp_path / 'others'}", *place)
+    assert_refused(answer, 1, "compare: error: ", "other training images")
+    assert knock(*base, f"--data_dir={tmp_path / 'same'}", *place).code == 0
+    assert knock.programs == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [
@@ -241,6 +257,9 @@ def test_another_configuration_in_a_point_s_place(knock, base, tmp_path):
         (["--grid=cell:lstm,gru+use_peepholes=true"], 1, "cell=gru,use_peepholes=true,seed=0"),
         (["--grid=scan:rows,patches+patch_size=5"], 1, "4 and 7"),
         (["--grid=validation_fraction:0.1,1"], 1, "validation_fraction=1"),
+        (["--grid=train_examples:50,5000"], 1, "train_examples=5000"),
+        (["--grid=cell:gru", "--name=.."], 1, "'..'"),
+        (["--grid=cell:gru", "--results=/proc/none"], 1, "/proc/none"),
     ],
 )
 def test_wrong_input(knock, base, tmp_path, arguments, code, word):

@@ -120,6 +120,16 @@ def test_a_failed_check(call, trained, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_images_of_another_size(call, workdir, digits, tmp_path):
+    """One line, and nothing on disk."""
+    small = {n: a[:, 4:24, 4:24] if a.ndim == 3 else a for n in NAMES for a in [getattr(digits, n)]}
+    write(tmp_path, small)
+    output = tmp_path / "served"
+    answer = call("export", f"--workdir={workdir}", f"--data_dir={tmp_path}", f"--output={output}")
+    assert_refused(answer, 1, "export: error: ", "(20, 20)", "(28, 28)")
+    assert not output.exists()
+
+
 def test_wrong_workdirs(call, workdir, tmp_path):
     """No run, no weights, no output: one line each, and nothing is written."""
     output = f"--output={tmp_path / 'served'}"

@@ -14,6 +14,22 @@ from rnn_mnist_tf.models.rnn import build_rnn, step_size
 from rnn_mnist_tf.models.serialize import sequence_shape
 
 BUDGETS = ("cnn_rnn", "rnn")
+_CONVOLUTIONS = ("cnn_rnn", "cnn", "cldnn")
+# The fields of a configuration that some models alone read, and which do.
+READ_BY = {
+    "scan": ("rnn",),
+    "blank_steps": ("rnn",),
+    "patch_size": ("rnn", "renet"),
+    "filters": _CONVOLUTIONS,
+    "tap": _CONVOLUTIONS,
+    "serialize": ("cnn_rnn", "cldnn"),
+    "shuffle_steps": ("cnn_rnn", "cldnn"),
+    "reduction": ("cldnn",),
+    "budget_model": ("cnn",),
+    "head": ("rnn", *_CONVOLUTIONS),
+    "bidirectional": ("rnn", "cnn_rnn", "cldnn"),
+    "residual": ("rnn", "cnn_rnn", "cldnn"),
+}
 
 
 def _cell_maker(config, num_layers):

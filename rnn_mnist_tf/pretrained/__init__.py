@@ -6,6 +6,8 @@
 
 import pathlib
 
+from absl import flags
+
 from rnn_mnist_tf.errors import InputError
 
 DIRECTORY = pathlib.Path(__file__).parent
@@ -20,6 +22,17 @@ def pretrained_names():
     True
     """
     return sorted(path.parent.name for path in DIRECTORY.glob("[!._]*/config.json"))
+
+
+def define_run_flags(flag_values):
+    """Defines the flags that name a run: `workdir`, or `pretrained` in its place."""
+    flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
+    flags.DEFINE_string(
+        "pretrained",
+        "",
+        f"In place of workdir: {', '.join(pretrained_names())}.",
+        flag_values=flag_values,
+    )
 
 
 def find_run(workdir="", pretrained=""):

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 
-from rnn_mnist_tf.data import load_dataset, validation_split
+from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.training import Trainer
 
@@ -29,8 +29,7 @@ without data_dir, expected --data_dir=DIR.
     """
     by_data = collections.defaultdict(list)
     for point in points:
-        c = point.config
-        by_data[c.dataset, c.data_dir, c.tfds_dir, c.image_size, c.num_classes].append(point)
+        by_data[point.config.source].append(point)
     for source, members in by_data.items():
         dataset, seen = None, set()
         for point in members:
@@ -48,5 +47,6 @@ def _check_point(point, dataset, seen):
         return
     seen.add(config)
     train, _ = validation_split(dataset.train_labels, config.validation_fraction, config.seed)
+    train = training_subset(dataset.train_labels, train, config.train_examples, config.seed)
     some = train[:1]
     Trainer(config, dataset.train_images[some], dataset.train_labels[some], dataset.num_classes)

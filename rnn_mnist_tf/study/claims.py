@@ -9,6 +9,7 @@ import numpy as np
 from rnn_mnist_tf.study.grid import value_text
 
 _PUBLISHED = 98.07  # the article's test accuracy, in percent
+_NOT_LEARNED = "did not learn: its loss is that of a guess"
 _ORDERS = {
     "none": "in order",
     "fixed": "in one fixed shuffle",
@@ -110,6 +111,9 @@ def answer_scans(rows, records):
     if base is not None:
         sentences.append(f"rows: {_error(base)} in {base['train_seconds']:.0f} s.")
     for scan, row in by_scan.items():
+        if not _has_learned(row, records):
+            sentences.append(f"{scan}: {_error(row)}, {_NOT_LEARNED}.")
+            continue
         if base is None:
             sentences.append(f"{scan}: {_error(row)} in {row['train_seconds']:.0f} s.")
             continue
@@ -128,7 +132,10 @@ def answer_taps(rows, records):
     for place, orders in _group(rows, records, "shuffle_steps").items():
         errors = {order: row["test_error_percent"] for order, row in orders.items()}
         parts = [f"{errors[order]:.2f} % {_ORDERS[order]}" for order in _ORDERS if order in errors]
-        if {"none", "fresh"} <= set(errors):
+        learned = all(_has_learned(row, records) for row in orders.values())
+        if not learned:
+            parts[-1] += f"; one at least {_NOT_LEARNED}"
+        elif {"none", "fresh"} <= set(errors):
             ratio = errors["fresh"] / errors["none"] if errors["none"] else math.inf
             parts[-1] += f", {ratio:.1f} x the error in order"
             serialize, tap = (_value(orders["none"], records, n) for n in ("serialize", "tap"))
@@ -167,13 +174,14 @@ def answer_memory(rows, records):
     return sentences
 
 
-def _middle_share(row, records, image_steps=28):
+def _middle_share(row, records):
     """The norm at the middle row of the image over that at the last step, the mean over seeds."""
     shares = []
     for name in row["points"]:
         norms = records[name]["analyses"].get("forgetting")
         if not norms or not norms[-1]:
             return None
+        image_steps = len(norms) - records[name]["config"]["blank_steps"]
         shares.append(norms[image_steps // 2] / norms[-1])
     return float(np.mean(shares))
 
@@ -315,6 +323,14 @@ def _value(row, records, flag):
     """A flag's value, which a row does not have where no row of the study differs in it."""
     record = records[row["points"][0]]
     return record["cores"] if flag == "cores" else record["config"][flag]
+
+
+def _has_learned(row, records):
+    """Whether each seed's loss in the last epoch is below that of a guess among the classes."""
+    return all(
+        records[name]["curve"][-1]["loss"] < 0.95 * math.log(records[name]["config"]["num_classes"])
+        for name in row["points"]
+    )
 
 
 def _error(row):

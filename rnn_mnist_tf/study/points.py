@@ -4,10 +4,13 @@ import contextlib
 import dataclasses
 import datetime
 import fcntl
+import functools
 import json
 import pathlib
+import tempfile
 import time
 
+from rnn_mnist_tf.data import load_dataset
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.study.machine import describe_machine
 from rnn_mnist_tf.training import workdir as workdirs
@@ -91,6 +94,21 @@ class PointRunner:
                 f"run ({'; '.join(different)}). Choose another --workdir, or pass --overwrite."
             )
 
+    def check_results(self):
+        """Raises `InputError` if the directory of results cannot be written."""
+        if not self.results:
+            return
+        try:
+            path = pathlib.Path(self.results) / self.study
+            path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=path):
+                pass
+        except OSError as error:
+            raise InputError(
+                f"Received results={self.results!r}, expected a directory that can be written: "
+                f"{error}."
+            ) from error
+
     def read_record(self, point):
         """Returns the record of a point that is done, or None.
 
@@ -113,6 +131,7 @@ class PointRunner:
         Returns:
             Its record; None if it failed, which is recorded, or if the children were stopped.
         """
+        self.check_place(point)
         begin = time.perf_counter()
         if not self._is_trained(point):
             place = [f"--workdir={self.directory(point)}", "--noprogress"]
@@ -165,8 +184,12 @@ class PointRunner:
         """How the run in a point's place differs from the point; empty if there is none."""
         if not (self.directory(point) / workdirs.CONFIG).exists():
             return []
-        held = workdirs.read_description(self.directory(point)).config
-        return point.config.differences(held)
+        held = workdirs.read_description(self.directory(point))
+        different = point.config.differences(held.config)
+        moved = point.config.source != held.config.source
+        if not different and moved and _data_digest(*point.config.source) != held.data_digest:
+            different.append("other training images or labels")
+        return different
 
     def _succeeds(self, point, program, flags):
         """Runs a child. Records its failure, or forgets that of an earlier start."""
@@ -215,6 +238,11 @@ class PointRunner:
         }
         write_text(directory / RECORD, _to_text(record))
         return record
+
+
+@functools.cache
+def _data_digest(*source):
+    return load_dataset(*source).digest
 
 
 def config_flags(config):

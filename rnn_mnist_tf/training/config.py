@@ -7,7 +7,16 @@ import math
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.images import SCANS
 from rnn_mnist_tf.images.grayscale import GRAYSCALE_WEIGHTS
-from rnn_mnist_tf.models import APIS, BUDGETS, CELLS, HEADS, MODELS, SERIALIZATIONS, SHUFFLES
+from rnn_mnist_tf.models import (
+    APIS,
+    BUDGETS,
+    CELLS,
+    HEADS,
+    MODELS,
+    READ_BY,
+    SERIALIZATIONS,
+    SHUFFLES,
+)
 
 PLACES = ("data_dir", "tfds_dir")
 OPTIMIZERS = ("adam", "adamw", "adadelta", "sgd")
@@ -75,7 +84,9 @@ class TrainConfig:
     state_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
     head: str = _field("last", "What the dense layer sees of the outputs.", HEADS)
     dense_units: int = _field(0, "A hidden dense layer before the logits; 0: none.", minimum=0)
-    dense_keep_prob: float = _field(1.0, "Of the features before the logits.", minimum=0, maximum=1)
+    dense_keep_prob: float = _field(
+        1.0, "Of the features before the logits.", minimum=0.01, maximum=1
+    )
     api: str = _field("rnn_cell", "This package's cells, or Keras's own.", APIS)
     epochs: int = _field(10, "Passes over the training images.", minimum=1)
     batch_size: int = _field(64, "Images a step, over all devices.", minimum=1, maximum=2**20)
@@ -86,41 +97,59 @@ class TrainConfig:
     global_clipnorm: float = _field(0.0, "Clip of the gradients' norm; 0: none.", minimum=0)
     label_smoothing: float = _field(0.0, "Part spread over all classes.", minimum=0, maximum=0.9)
     ema_momentum: float = _field(0.0, "Weight averaging; 0 means none.", minimum=0, maximum=0.99999)
-    seed: int = _field(0, "Of weights, order, split and everything random.", minimum=0)
+    seed: int = _field(0, "Of all that is random.", minimum=0, maximum=2**32 - 1)
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value, metadata = getattr(self, field.name), field.metadata
-            kind = type(field.default)
-            if kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = getattr(self, field.name)
+            if type(field.default) is float and type(value) is int:
                 object.__setattr__(self, field.name, float(value))
-            elif type(value) is not kind:
-                raise InputError(
-                    f"Received {field.name}={value!r}, expected a value of type {kind.__name__}."
-                )
-            if kind is float and not math.isfinite(getattr(self, field.name)):
-                raise InputError(f"Received {field.name}={value!r}, expected a finite number.")
-            if metadata["choices"] and value not in metadata["choices"]:
-                raise InputError(
-                    f"Received {field.name}={value!r}, expected one of {metadata['choices']}."
-                )
-            if metadata["minimum"] is not None and not value >= metadata["minimum"]:
-                raise InputError(
-                    f"Received {field.name}={value!r}, expected at least {metadata['minimum']}."
-                )
-            if metadata["maximum"] is not None and not value <= metadata["maximum"]:
-                raise InputError(
-                    f"Received {field.name}={value!r}, expected at most {metadata['maximum']}."
-                )
+            self._check_field(field)
         if self.weight_decay and self.optimizer != "adamw":
             raise InputError(
                 f"Received weight_decay={self.weight_decay} and optimizer={self.optimizer!r}, "
                 "expected --optimizer=adamw, which alone decays weights."
             )
+        self._check_read()
+
+    def _check_field(self, field):
+        value, kind = getattr(self, field.name), type(field.default)
+        choices, minimum, maximum = (field.metadata[k] for k in ("choices", "minimum", "maximum"))
+        if type(value) is not kind:
+            expected = f"a value of type {kind.__name__}"
+        elif kind is float and not math.isfinite(value):
+            expected = "a finite number"
+        elif choices and value not in choices:
+            expected = f"one of {choices}"
+        elif minimum is not None and value < minimum:
+            expected = f"at least {minimum}"
+        elif maximum is not None and value > maximum:
+            expected = f"at most {maximum}"
+        else:
+            return
+        raise InputError(f"Received {field.name}={value!r}, expected {expected}.")
+
+    def _check_read(self):
+        """Raises where an option is set that the model does not read: it would change nothing."""
+        # A budget is another model's size, so what that one reads counts too.
+        models = {self.model, self.budget_model} if self.model == "cnn" else {self.model}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            readers = READ_BY.get(field.name)
+            if readers and value != field.default and not models & set(readers):
+                raise InputError(
+                    f"Received {field.name}={value!r} and model={self.model!r}, which does not "
+                    f"read it, expected one of {readers}, or no --{field.name}."
+                )
 
     def to_json(self):
         """Returns the configuration as JSON text, one field a line."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @property
+    def source(self):
+        """The arguments of `load_dataset`."""
+        return self.dataset, self.data_dir, self.tfds_dir, self.image_size, self.num_classes
 
     def without_places(self):
         """Returns the fields as a dict, without those that say where the data lies.

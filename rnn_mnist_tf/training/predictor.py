@@ -8,10 +8,21 @@ import tensorflow as tf
 
 from rnn_mnist_tf.training.strategy import MINIMUM_ROWS, choose_parts, split_rows
 
-_EVALUATION_BATCH = 1000
+_LARGEST_BATCH = 1000
+_LARGEST_SIDE = 28  # of an image of which as many fit
 
 
-def make_predictor(model, batch_size=_EVALUATION_BATCH):
+def evaluation_batch(image_shape):
+    """Returns how many images fit into a batch, larger ones fewer.
+
+    >>> evaluation_batch((28, 28)), evaluation_batch((224, 224, 3)), evaluation_batch((2000, 2000))
+    (1000, 15, 1)
+    """
+    height, width = image_shape[:2]
+    return min(_LARGEST_BATCH, max(1, _LARGEST_BATCH * _LARGEST_SIDE**2 // (height * width)))
+
+
+def make_predictor(model, batch_size=None):
     """Returns a function from uint8 images to logits, NumPy arrays both.
 
     Every image is answered, whatever the batch size. A batch of fewer images than pay for a split
@@ -19,13 +30,14 @@ def make_predictor(model, batch_size=_EVALUATION_BATCH):
 
     Args:
         model: pixels to logits.
-        batch_size: images a call of the graph.
+        batch_size: images a call of the graph; if None, see `evaluation_batch`.
 
     >>> from rnn_mnist_tf.models import build_rnn, make_cell
     >>> predict = make_predictor(build_rnn((4, 4), 3, make_cell("gru", 2)))
     >>> predict(np.zeros([5, 4, 4], np.uint8)).shape
     (5, 3)
     """
+    batch_size = batch_size or evaluation_batch(model.input_shape[1:])
     # Batch statistics are constants here: no row depends on another.
     most_parts = choose_parts(model, batch_size, training=False)
 

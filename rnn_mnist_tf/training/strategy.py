@@ -59,9 +59,22 @@ def has_batch_statistics(model):
     >>> has_batch_statistics(keras.Sequential([keras.layers.BatchNormalization()]))
     True
     """
-    return any(
-        isinstance(layer, keras.layers.BatchNormalization) for layer in model._flatten_layers()
-    )
+    return bool(batch_statistics(model))
+
+
+def batch_statistics(model):
+    """Returns the variables that hold the statistics of past batches.
+
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization()])
+    >>> [variable.name for variable in batch_statistics(model)]
+    ['moving_mean', 'moving_variance']
+    """
+    return [
+        statistic
+        for layer in model._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization)
+        for statistic in (layer.moving_mean, layer.moving_variance)
+    ]
 
 
 def choose_parts(model, rows, training=True):

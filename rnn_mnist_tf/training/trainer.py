@@ -25,7 +25,12 @@ from rnn_mnist_tf.training.schedules import (
     unbiased_momentum,
     undecayed_variables,
 )
-from rnn_mnist_tf.training.strategy import choose_parts, split_rows
+from rnn_mnist_tf.training.strategy import (
+    batch_statistics,
+    choose_parts,
+    has_batch_statistics,
+    split_rows,
+)
 
 
 class Trainer:
@@ -83,8 +88,18 @@ class Trainer:
             self.loss_metric = keras.metrics.Mean("loss")
             self.accuracy_metric = keras.metrics.SparseCategoricalAccuracy("accuracy")
             self.model.optimizer = self.optimizer  # where Keras's callbacks look for it
+            # Keras averages weights alone, which do not go with the statistics of other weights.
+            self._statistics = batch_statistics(self.model) if config.ema_momentum else []
+            self._average_statistics = [
+                tf.Variable(tf.zeros(s.shape), trainable=False) for s in self._statistics
+            ]
         rows = config.batch_size // replicas
         self.parts = parts or choose_parts(self.model, rows)
+        if self.parts > 1 and has_batch_statistics(self.model):
+            raise ValueError(
+                f"Received parts={parts} for a model with batch statistics, expected 1: they are "
+                "those of a whole batch."
+            )
         self._images = tf.constant(images)
         self._labels = tf.constant(labels, tf.int64)
         self._run_steps = tf.function(
@@ -217,16 +232,20 @@ class Trainer:
     def _swap_in_averages(self):
         """Puts the averaged weights into the model, and keeps the raw ones to go on with."""
         if self.config.ema_momentum and self.step:
-            variables = self.model.trainable_variables
-            self._raw_weights = [np.array(variable) for variable in variables]
-            self.optimizer.finalize_variable_values(variables)
+            self._raw_weights = [np.array(variable) for variable in self._averaged_variables()]
+            self.optimizer.finalize_variable_values(self.model.trainable_variables)
+            for statistic, average in zip(self._statistics, self._average_statistics):
+                statistic.assign(average)
 
     def _swap_back(self):
         """Gives the model its raw weights back, to the bit."""
         if self._raw_weights is not None:
-            for variable, weights in zip(self.model.trainable_variables, self._raw_weights):
+            for variable, weights in zip(self._averaged_variables(), self._raw_weights):
                 variable.assign(weights)
             self._raw_weights = None
+
+    def _averaged_variables(self):
+        return [*self.model.trainable_variables, *self._statistics]
 
     def _steps(self, order, begin_step, end_step, first_step):
         """Runs the steps `begin_step` to `end_step - 1` of an epoch inside the graph."""
@@ -237,24 +256,29 @@ class Trainer:
 
     def _step(self, step, indices):
         """One step of all replicas, `step` of the run."""
-        self._seed_generators(step)
-        if self.config.ema_momentum:
-            self.optimizer.ema_momentum = unbiased_momentum(self.config.ema_momentum, step)
-        self.strategy.run(self._replica_step, args=(indices,))
+        if not self.config.ema_momentum:
+            self.strategy.run(self._replica_step, args=(step, indices))
+            return
+        momentum = unbiased_momentum(self.config.ema_momentum, step)
+        self.optimizer.ema_momentum = momentum
+        self.strategy.run(self._replica_step, args=(step, indices))
         self.optimizer.ema_momentum = self.config.ema_momentum
+        for statistic, average in zip(self._statistics, self._average_statistics):
+            average.assign(momentum * average + (1 - momentum) * statistic.value)
 
-    def _seed_generators(self, step):
-        """Sets every Keras `SeedGenerator` of the model from (seed, step)."""
+    def _seed_generators(self, step, replica):
+        """Sets every Keras `SeedGenerator` of the model from (seed, step, replica)."""
         for index, generator in enumerate(seed_generators(self.model)):
             key = zlib.crc32(f"{self.config.seed}/{index}".encode())
             first = tf.bitwise.bitwise_xor(tf.constant(key, tf.int64), step)
-            seed = tf.stack([first, 0]) % 2**32
+            seed = tf.stack([first, tf.cast(replica, tf.int64)]) % 2**32
             generator.state.assign(tf.cast(seed, generator.state.dtype))
 
-    def _replica_step(self, indices):
+    def _replica_step(self, step, indices):
         """One step of one replica: its rows, their gradients, the update."""
         rows = tf.shape(indices)[0]
         replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+        self._seed_generators(step, replica)
         replicas = self.strategy.num_replicas_in_sync
         mine = indices[rows * replica // replicas : rows * (replica + 1) // replicas]
         bounds = split_rows(tf.shape(mine)[0], self.parts)
@@ -300,6 +324,7 @@ class Trainer:
             **{f"model/{i}": v for i, v in enumerate(self.model.variables)},
             **{f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)},
             **{f"metric/{i}": v for i, v in enumerate(metrics)},
+            **{f"average/{i}": v for i, v in enumerate(self._average_statistics)},
         }
 
     def _save(self, directory):

@@ -1,10 +1,12 @@
 """A run's directory: config.json, metrics.jsonl, result.json, weights with their sha256."""
 
+import contextlib
 import json
 import pathlib
 import shutil
 import typing
 
+from rnn_mnist_tf.data import load_dataset
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.models import build_model
 from rnn_mnist_tf.training.config import TrainConfig
@@ -151,8 +153,8 @@ def read_result(workdir):
 
 
 def save_weights(workdir, model):
-    """Writes the weights and their sha256."""
-    with replacing(workdir / WEIGHTS) as temporary:
+    """Writes the weights, without the optimizer's state, and their sha256."""
+    with _without_optimizer(model), replacing(workdir / WEIGHTS) as temporary:
         # Keras wants the ending, which a temporary file beside the target keeps only in part.
         target = temporary.with_name(temporary.stem + ".weights.h5")
         try:
@@ -164,9 +166,70 @@ def save_weights(workdir, model):
     write_text(workdir / WEIGHTS_SHA256, f"{digest}  {WEIGHTS}\n")
 
 
+@contextlib.contextmanager
+def _without_optimizer(model):
+    """Hides a model's optimizer, whose state Keras would save with the weights."""
+    optimizer = getattr(model, "optimizer", None)  # a model that is not trained has none
+    if optimizer is None:
+        yield
+        return
+    model.optimizer = None
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
+
+
 def has_weights(workdir):
     """Whether a run's weights and their sha256 are there."""
     return (workdir / WEIGHTS).is_file() and (workdir / WEIGHTS_SHA256).is_file()
+
+
+def load_run_dataset(description, name="", data_dir="", tfds_dir=""):
+    """Returns a `Dataset` that a run's model can answer.
+
+    Args:
+        description: the `RunDescription`.
+        name, data_dir, tfds_dir: see `load_dataset`; the run's own if empty. With a `data_dir` and
+            no name it is IDX files.
+
+    Raises:
+        InputError: no such data, or images or classes that are not the model's.
+    """
+    config, classes = description.config, len(description.class_names)
+    name = name or ("idx" if data_dir else config.dataset)
+    dataset = load_dataset(
+        name,
+        data_dir or (config.data_dir if name == "idx" else ""),
+        tfds_dir or config.tfds_dir,
+        config.image_size,
+        classes,
+    )
+    check_dataset(description, dataset)
+    return dataset
+
+
+def check_dataset(description, dataset):
+    """Raises `InputError` if a run's model cannot answer a `Dataset`.
+
+    >>> import types
+    >>> others = types.SimpleNamespace(name="others", image_shape=(4, 4), num_classes=2)
+    >>> check_dataset(RunDescription(TrainConfig(), (28, 28), ["a", "b"]), others)
+    Traceback (most recent call last):
+    rnn_mnist_tf.errors.InputError: Received dataset='others' with images of (4, 4), expected \
+(28, 28), the model's.
+    """
+    classes = len(description.class_names)
+    if tuple(dataset.image_shape) != tuple(description.image_shape):
+        raise InputError(
+            f"Received dataset={dataset.name!r} with images of {tuple(dataset.image_shape)}, "
+            f"expected {tuple(description.image_shape)}, the model's."
+        )
+    if dataset.num_classes != classes:
+        raise InputError(
+            f"Received dataset={dataset.name!r} with {dataset.num_classes} classes, expected "
+            f"{classes}, the model's."
+        )
 
 
 def load_model(workdir):

@@ -26,7 +26,8 @@ def answer(name, grids, figures, seeds=1, only=None):
         seeds: of each configuration.
         only: which points are done; all if None.
     """
-    points = parse_grids(grids, seeds=seeds)
+    base = TrainConfig(model="cnn_rnn") if name == "taps" else None
+    points = parse_grids(grids, base, seeds=seeds)
     if only is not None:
         points = [points[index] for index in only]
     records = make_study(points, figures)
@@ -142,11 +143,31 @@ def test_scans():
     ]
     assert answer("scans", points, figures, seeds=2) == [
         "Between seeds the test error has a standard deviation of 0.14 points.",
-        "rows: 2.00 % ± 0.14 in 10 s.",
-        "patches: 5.00 % ± 0.14, +3.00 points against rows (higher), 0.5 x the time.",
-        # 2 * 0.1414 * sqrt(1 + 1/2) = 0.346
-        "pixels: 2.30 %, +0.30 points against rows (the same within the spread), 15.0 x the time.",
+        "rows: 2.00 % ± 0.14 in 8 s.",
+        # 5 s against 8 s, the fastest seed of rows
+        "patches: 5.00 % ± 0.14, +3.00 points against rows (higher), 0.6 x the time.",
+        # 2 * 0.1414 * sqrt(1 + 1/2) = 0.346; 150 / 8 = 18.75
+        "pixels: 2.30 %, +0.30 points against rows (the same within the spread), 18.8 x the time.",
     ]
+
+
+def test_what_did_not_learn_is_not_compared():
+    """The loss of a guess among ten classes is ln 10 = 2.303."""
+    figures = errors(2, 88.7, 2, 3, 88.7, 88.7)
+    points = parse_grids(["scan:rows,pixels"])
+    records = make_study(points, figures[:2])
+    records[points[1].name]["curve"][-1]["loss"] = 2.3
+    sentences = SECTIONS["scans"].answer(merge_seeds(points, records), records)
+    assert sentences[-1] == "pixels: 88.70 %, did not learn: its loss is that of a guess."
+    points = parse_grids(["tap:1,2;shuffle_steps:none,fresh;model:cnn_rnn"])
+    records = make_study(points, figures[2:])
+    for point in points[2:]:
+        records[point.name]["curve"][-1]["loss"] = 2.31
+    sentences = SECTIONS["taps"].answer(merge_seeds(points, records), records)
+    assert "1.5 x the error in order" in sentences[1]
+    assert "did not learn" in sentences[2]
+    assert " x the error" not in sentences[2]
+    assert len(sentences) == 3  # one depth left has no trend
 
 
 def test_scans_without_rows():
@@ -234,8 +255,8 @@ def test_memory_in_part():
     """One number of steps is said once; a gradient of zero or none at all is not divided by."""
     grid = ["blank_steps:28;cell:gru,lstm,basic_rnn"]
     figures = [
-        {"error": 2, "analyses": forgetting(1.0, 4.0)},
-        {"error": 3, "analyses": forgetting(1.0, 0.0)},
+        {"error": 2, "analyses": forgetting(1.0, 4.0, 56)},
+        {"error": 3, "analyses": forgetting(1.0, 0.0, 56)},
         {"error": 4, "analyses": {}},
     ]
     assert answer("memory", grid, figures)[1:] == [

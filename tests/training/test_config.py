@@ -25,6 +25,11 @@ from rnn_mnist_tf.training import TrainConfig
         ("num_classes", 1, "at least 2"),
         ("patch_size", 0, "at least 1"),
         ("seed", -1, "at least 0"),
+        ("seed", 2**32, "at most 4294967295"),
+        ("dense_keep_prob", 0.0, "at least 0.01"),
+        ("augment_zoom", 0.95, "at most 0.9"),
+        ("label_smoothing", 1.0, "at most 0.9"),
+        ("ema_momentum", 1.0, "at most 0.99999"),
         ("image_size", -1, "at least 0"),
         ("learning_rate", -0.1, "at least 0"),
         ("learning_rate", float("nan"), "finite"),
@@ -45,6 +50,27 @@ def test_wrong_values(field, value, words):
     """The error has the field, the value and what is expected."""
     with pytest.raises(InputError, match=rf"{field}={value!r}.*{words}"):
         TrainConfig(**{field: value})
+
+
+@pytest.mark.parametrize(
+    ("model", "field", "value", "readers"),
+    [
+        ("cnn_rnn", "scan", "columns", "rnn"),
+        ("rnn", "tap", 2, "cnn_rnn.*cnn.*cldnn"),
+        ("renet", "head", "mean", "rnn"),
+        ("cldnn", "budget_model", "rnn", "cnn"),
+        ("cnn", "scan", "columns", "rnn"),
+    ],
+)
+def test_options_that_the_model_does_not_read(model, field, value, readers):
+    """They would change nothing, and config.json would say that they did."""
+    with pytest.raises(InputError, match=rf"{field}={value!r}.*{model!r}.*{readers}"):
+        TrainConfig(model=model, **{field: value})
+
+
+def test_a_control_reads_what_its_budget_depends_on():
+    """The parameters of an RNN depend on its scan and its cells."""
+    assert TrainConfig(model="cnn", budget_model="rnn", scan="patches").scan == "patches"
 
 
 def test_whole_numbers_are_floats_too():

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rnn_mnist_tf.models import build_model
 from rnn_mnist_tf.training import TrainConfig, Trainer
+from rnn_mnist_tf.training.trainer import seed_generators
 
 OPTIMIZERS = {
     "adam": lambda: keras.optimizers.Adam(0.01),
@@ -211,6 +212,46 @@ def test_the_average_of_the_weights(data, momentum):
         assert np.abs(theirs[-1] - expected).max() > 1e-4
 
 
+def test_the_average_of_the_statistics(data):
+    """Averaged weights stand beside the batch statistics averaged over the same steps."""
+    momentum = 0.9
+    options = {"model": "cnn", "filters": "2,3", "tap": 2, "epochs": 1, "num_units": 30}
+    config = make_config(ema_momentum=momentum, optimizer="sgd", **options)
+    trainer = make_trainer(config, data, steps_per_call=1)
+    (layer, *_) = [
+        layer
+        for layer in trainer.model.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    seen = []
+    record = AtCall(range(1, 5), lambda: seen.append(np.array(layer.moving_mean)))
+    trainer.fit(callbacks=[record])
+    shares = momentum ** np.arange(len(seen))[::-1].astype(float)
+    assert len(seen) == 4
+    np.testing.assert_allclose(
+        np.array(layer.moving_mean), np.average(seen, axis=0, weights=shares), rtol=1e-4, atol=1e-6
+    )
+
+
+def test_replicas_draw_apart(data):
+    """The same step seeds another replica's dropout and order otherwise."""
+    trainer = make_trainer(make_config(scan="shuffled_rows"), data)
+    (generator,) = seed_generators(trainer.model)
+    states = []
+    for step, replica in ((3, 0), (3, 1), (4, 0), (3, 0)):
+        trainer._seed_generators(tf.constant(step, tf.int64), replica)
+        states.append(np.array(generator.state).tolist())
+    assert states[0] == states[3]
+    assert len({tuple(state) for state in states}) == 3
+
+
+def test_statistics_are_those_of_a_whole_batch(data):
+    """A batch of such a model is not split, even if it is asked for."""
+    config = make_config(model="cnn", filters="2,3", tap=2, num_units=30)
+    with pytest.raises(ValueError, match=r"parts=2.*expected 1"):
+        make_trainer(config, data, parts=2)
+
+
 def test_an_average_has_no_part_in_training(data):
     """The raw weights and the loss are those of a run without; validation is the average's."""
     averaging, plain = (make_trainer(make_config(ema_momentum=m), data) for m in (0.9, 0.0))
@@ -347,6 +388,18 @@ OPTIONS = {
         "label_smoothing": 0.1,
         "ema_momentum": 0.99,
         "schedule": "cosine",
+    },
+    "average with batch statistics, all that is random": {
+        "model": "cnn_rnn",
+        "filters": "2,3",
+        "tap": 2,
+        "cell": "gru",
+        "shuffle_steps": "fresh",
+        "input_keep_prob": 0.8,
+        "dense_keep_prob": 0.5,
+        "augment_shift": 0.2,
+        "augment_elastic": 0.1,
+        "ema_momentum": 0.9,
     },
 }
 

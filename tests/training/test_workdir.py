@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.training import TrainConfig, files
+from rnn_mnist_tf.training import TrainConfig, Trainer, files
 from rnn_mnist_tf.training import workdir as workdirs
 from rnn_mnist_tf.training.workdir import (
     RunDescription,
@@ -235,6 +235,17 @@ def test_a_write_that_breaks_leaves_the_old_weights(workdir, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         workdirs.save_weights(workdir, model)
     assert contents(workdir) == before
+
+
+def test_weights_are_weights_alone(tmp_path, digits):
+    """The state of the optimizer, twice as much again for Adam, stays in the checkpoints."""
+    config = TrainConfig(cell="gru", num_units=64, num_layers=1, epochs=1)
+    trainer = Trainer(config, digits.train_images[:64], digits.train_labels[:64], 10)
+    trainer.fit()
+    workdirs.save_weights(tmp_path, trainer.model)
+    size = (tmp_path / "model.weights.h5").stat().st_size
+    assert 1 <= size / (4 * trainer.model.count_params()) < 1.5
+    assert trainer.model.optimizer is trainer.optimizer
 
 
 def test_result(tmp_path):
