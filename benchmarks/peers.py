@@ -94,24 +94,21 @@ def lap_callback(laps, stop):
     return LapCallback()
 
 
-def ours(mode, configuration, seconds):
-    """This package's trainer, through its public interface."""
+def our_trainer(images, labels, **options):
+    """Returns this package's trainer, which goes on until it is stopped, and sets its threads."""
     from rnn_mnist_tf.training import TrainConfig, Trainer
     from rnn_mnist_tf.training.strategy import configure_threads
 
     configure_threads()
+    endless = {"epochs": 1_000_000, "optimizer": "sgd", "learning_rate": 0.1}
+    config = TrainConfig(**endless, use_peepholes=options["cell"] == "lstm", **options)
+    return Trainer(config, images, labels, CLASSES)
+
+
+def ours(mode, configuration, seconds):
+    """This package's trainer, through its public interface."""
     images, labels = make_data(configuration.batch_size)
-    config = TrainConfig(
-        cell=configuration.cell,
-        use_peepholes=configuration.cell == "lstm",
-        num_layers=configuration.num_layers,
-        num_units=UNITS,
-        batch_size=configuration.batch_size,
-        epochs=1_000_000,
-        optimizer="sgd",
-        learning_rate=0.1,
-    )
-    trainer = Trainer(config, images, labels, CLASSES)
+    trainer = our_trainer(images, labels, num_units=UNITS, **configuration._asdict())
     laps = Laps(seconds)
     trainer.fit(callbacks=[lap_callback(laps, lambda model: trainer.request_stop())])
     return laps.rate(len(images))

@@ -11,6 +11,7 @@ import json
 import pathlib
 from typing import NamedTuple
 
+from peers import CELLS, INPUTS, Laps, chunk_steps, lap_callback, make_data, our_trainer
 from processes import (
     Clock,
     Parser,
@@ -44,43 +45,26 @@ AXES = {
     "batch_size": (32, 64, 128, 256, 512, 1024),
     "num_layers": (1, 2, 3, 4),
 }
-CELLS = ("basic_rnn", "gru", "basic_lstm", "lstm")
 
 
 def measure(cell, point, seconds):
     """Trains for so many seconds; returns the figures of one point."""
     import keras
-    from peers import CLASSES, INPUTS, Laps, chunk_steps, make_data
 
-    from rnn_mnist_tf.training import TrainConfig, Trainer
-    from rnn_mnist_tf.training.strategy import configure_threads
-
-    configure_threads()
     # Chunks that are shorter where steps are longer, or 784 steps would take a minute.
     steps = max(5, chunk_steps(point.batch_size) * BASE.time_steps // point.time_steps)
     images, labels = make_data(point.batch_size, (point.time_steps, INPUTS), steps)
-    config = TrainConfig(
-        cell=cell,
-        num_layers=point.num_layers,
-        num_units=point.num_units,
-        batch_size=point.batch_size,
-        epochs=1_000_000,
-        optimizer="sgd",
-        learning_rate=0.1,
-    )
-    trainer, laps, memory = Trainer(config, images, labels, CLASSES), Laps(seconds), {}
+    options = point._asdict()
+    del options["time_steps"]  # the images have them
+    trainer = our_trainer(images, labels, cell=cell, **options)
+    laps, memory = Laps(seconds), {}
 
-    class Watch(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):  # traced, and no step made yet
-            reset_peak()
-            memory["before"] = resident_mib("VmRSS")
-            laps.lap()
+    def begin(logs):  # traced, and no step made yet
+        reset_peak()
+        memory["before"] = resident_mib("VmRSS")
 
-        def on_epoch_end(self, epoch, logs=None):
-            if laps.lap():
-                trainer.request_stop()
-
-    trainer.fit(callbacks=[Watch()])
+    watch = keras.callbacks.LambdaCallback(on_train_begin=begin)
+    trainer.fit(callbacks=[watch, lap_callback(laps, lambda model: trainer.request_stop())])
     peak = resident_mib("VmHWM")
     step_seconds = point.batch_size / laps.rate(len(images))
     return {

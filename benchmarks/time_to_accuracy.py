@@ -48,8 +48,8 @@ def ours(arguments):
     """`fast.flags`, tested after each epoch."""
     from absl import flags
 
-    from rnn_mnist_tf.train import define_flags
-    from rnn_mnist_tf.training import TrainConfig, Trainer
+    from rnn_mnist_tf.train import define_flags, read_config
+    from rnn_mnist_tf.training import Trainer
     from rnn_mnist_tf.training.strategy import configure_threads
 
     configure_threads()
@@ -57,7 +57,7 @@ def ours(arguments):
     define_flags(values)
     recipe = pathlib.Path(__file__).parent.parent / "flags" / "fast.flags"
     values(["time_to_accuracy", f"--flagfile={recipe}", f"--seed={arguments.seed}"])
-    config = TrainConfig(**{name: values[name].value for name in TrainConfig.__dataclass_fields__})
+    config = read_config(values)
     with np.load(arguments.digits) as digits:
         trainer = Trainer(config, digits["train_images"], digits["train_labels"], 10)
         trainer.fit((digits["test_images"], digits["test_labels"]))

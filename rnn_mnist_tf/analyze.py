@@ -6,13 +6,12 @@ import sys
 
 from absl import flags
 
-from rnn_mnist_tf.data import load_dataset
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report.analyses import ANALYSES
 from rnn_mnist_tf.training.files import write_text
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model, read_description
+from rnn_mnist_tf.training.workdir import load_model, load_run_dataset, read_description
 
 _IMAGES = 500
 
@@ -63,7 +62,7 @@ def run(workdir, analyses=tuple(ANALYSES), dataset=None, output=""):
     """
     model, description = load_model(workdir)
     if dataset is None:
-        dataset = load_dataset(*description.config.source)
+        dataset = load_run_dataset(description)
     images = dataset.train_images[:_IMAGES]
     figures = {name: ANALYSES[name](model, images) for name in analyses}
     if output:

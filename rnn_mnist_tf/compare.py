@@ -1,7 +1,6 @@
 """Runs a grid of training runs: `python -m rnn_mnist_tf.compare --flagfile=flags/studies/...`."""
 
 import contextlib
-import dataclasses
 import pathlib
 import statistics
 import sys
@@ -14,6 +13,7 @@ from rnn_mnist_tf import train
 from rnn_mnist_tf.analyze import define_analyses
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.signals import handling_stops
 from rnn_mnist_tf.study import (
     Children,
     GridError,
@@ -27,7 +27,6 @@ from rnn_mnist_tf.study import (
     parse_grids,
     save_pictures,
 )
-from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.files import write_text
 
 
@@ -110,7 +109,7 @@ def run(
         runner.check_place(point)
     check_points([point for point in points if runner.read_record(point) is None])
     runner.check_results()
-    handling = children.handling_signals() if handle_signals else contextlib.nullcontext()
+    handling = handling_stops(children.stop) if handle_signals else contextlib.nullcontext()
     with lock(workdir), handling:
         return _run_points(points, runner, _Progress(len(points)) if progress else None)
 
@@ -202,8 +201,7 @@ def format_time(seconds):
 
 def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
-    names = [field.name for field in dataclasses.fields(TrainConfig)]
-    base = TrainConfig(**{name: values[name].value for name in names})
+    base = train.read_config(values)
     try:
         points = parse_grids(values.grid, base, values.cores, values.seeds)
     except GridError as error:

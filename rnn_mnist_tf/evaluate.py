@@ -112,15 +112,15 @@ def main(values):
     # A pretrained model's own data may not be here.
     embedded = values.pretrained and not values.data_dir
     name = values.dataset or (EMBEDDED if embedded else "")
-    configure_threads(model=read_description(workdir).config.model)
+    config = read_description(workdir).config
+    configure_threads(model=config.model)
     scores = run(workdir, None, name, values.data_dir, values.tfds_dir)
     for warning in scores["warnings"]:
         print(f"evaluate: warning: {warning}", file=sys.stderr)
     shipped = read_result(workdir) if values.pretrained else None
     if shipped:
         print(
-            f"evaluate: {values.pretrained} was trained on "
-            f"{read_description(workdir).config.dataset} and had accuracy "
+            f"evaluate: {values.pretrained} was trained on {config.dataset} and had accuracy "
             f"{shipped['test_accuracy']:.4f} over its {shipped['test_examples']} test images",
             file=sys.stderr,
         )

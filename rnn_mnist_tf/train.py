@@ -5,7 +5,6 @@ import dataclasses
 import os
 import signal
 import sys
-import threading
 
 import numpy as np
 from absl import flags
@@ -14,6 +13,7 @@ from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report import ProgressBar, classification_scores, save_confusion_matrix
+from rnn_mnist_tf.signals import handling_stops
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training import workdir as workdirs
 from rnn_mnist_tf.training.config import PLACES
@@ -116,25 +116,15 @@ def run(
     return _finish(trainer, dataset, workdir) if complete else None
 
 
-@contextlib.contextmanager
 def _stopping(trainer):
     """Makes Ctrl-C and TERM stop a trainer; what they did before, they do afterwards."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.signal(signal.SIGINT, lambda *_: _stop_soon(trainer))
-    signal.signal(signal.SIGTERM, lambda *_: trainer.request_stop())
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
+    def stop(number):
+        trainer.request_stop()
+        if number == signal.SIGINT:  # a second Ctrl-C is obeyed at once
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
-def _stop_soon(trainer):
-    trainer.request_stop()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C is obeyed at once
+    return handling_stops(stop)
 
 
 def _finish(trainer, dataset, workdir):
@@ -174,13 +164,31 @@ def absolute(path):
     return os.path.abspath(os.path.expanduser(path))
 
 
+def read_config(values):
+    """Returns the `TrainConfig` of parsed flags; its places hold wherever a program is run.
+
+    Args:
+        values: a `flags.FlagValues` in which `define_flags` defined its flags.
+
+    Raises:
+        InputError: see `TrainConfig`.
+
+    >>> values = flags.FlagValues()
+    >>> define_flags(values)
+    >>> values(["train", "--cell=gru"])
+    ['train']
+    >>> read_config(values).cell
+    'gru'
+    """
+    options = {field.name: values[field.name].value for field in dataclasses.fields(TrainConfig)}
+    return TrainConfig(**{**options, **{place: absolute(options[place]) for place in PLACES}})
+
+
 def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
-    options = {field.name: values[field.name].value for field in dataclasses.fields(TrainConfig)}
-    options.update({place: absolute(options[place]) for place in PLACES})
-    config = TrainConfig(**options)
+    config = read_config(values)
     configure_threads(values.cores, config.model)
     result = run(
         config,

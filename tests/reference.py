@@ -16,6 +16,14 @@ def _f64_dict(weights):
     return {name: _f64(value) for name, value in weights.items()}
 
 
+def named_weights(cell):
+    """A cell's weights by TF1's names relative to its scope, as the steps below take them."""
+    return {
+        name.removeprefix(f"{cell.tf1_scope}/"): np.asarray(variable)
+        for name, variable in cell.tf1_named_variables()
+    }
+
+
 def sigmoid(x):
     """Logistic function, in a form that cannot overflow."""
     return 0.5 * (1.0 + np.tanh(0.5 * _f64(x)))

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import shutil
 import signal
 import statistics
 import time
@@ -235,6 +236,18 @@ def test_other_data_in_a_point_s_place(knock, base, tmp_path, digits):
     assert_refused(answer, 1, "compare: error: ", "other training images")
     assert knock(*base, f"--data_dir={tmp_path / 'same'}", *place).code == 0
     assert knock.programs == []
+
+
+def test_what_is_done_needs_no_data(knock, small_config, idx_files, tmp_path, monkeypatch):
+    """Nor are files read again that were named from where the study was begun."""
+    data = pathlib.Path(idx_files[1].partition("=")[2])
+    monkeypatch.chdir(shutil.copytree(data, tmp_path / "here" / "digits").parent)
+    config = dataclasses.replace(small_config, cell="basic_rnn", num_units=8, dataset="idx")
+    command = [*config_flags(config), "--data_dir=digits", "--grid=cell:basic_rnn"]
+    command.append(f"--workdir={tmp_path / 'study'}")
+    assert knock(*command).code == 0
+    shutil.rmtree("digits")
+    assert (knock(*command).code, knock.programs) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import keras
 
 from rnn_mnist_tf.models.convolution import convolve
 from rnn_mnist_tf.models.front import Front
-from rnn_mnist_tf.models.heads import apply_dense, apply_head, check_head, run_directions
+from rnn_mnist_tf.models.heads import apply_dense, apply_head, run_directions
 from rnn_mnist_tf.models.serialize import read_features
 
 
@@ -65,7 +65,6 @@ def build_cldnn(
     >>> build_cldnn((28, 28), 10, make_cell("basic_lstm", 100), dense_units=100).count_params()
     303846
     """
-    check_head(head)
     images, values = front(image_shape)
     sequence = read_features(convolve(values, filters, tap), serialize, shuffle_steps, seed)
     reduced = keras.layers.Dense(reduction, name="reduction")(sequence)

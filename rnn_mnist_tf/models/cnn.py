@@ -4,8 +4,7 @@ import keras
 
 from rnn_mnist_tf.models.convolution import convolve
 from rnn_mnist_tf.models.front import Front
-from rnn_mnist_tf.models.heads import apply_dense, check_head
-from rnn_mnist_tf.models.layers import AttentionOverSteps, MeanStep
+from rnn_mnist_tf.models.heads import apply_dense, apply_head
 from rnn_mnist_tf.models.serialize import read_features
 
 
@@ -50,9 +49,12 @@ def build_cnn(
     >>> build_cnn((28, 28), 10, budget=483754).count_params()
     481825
     """
-    check_head(head)
     images, values = front(image_shape)
-    features = _pool(head, convolve(values, filters, tap))
+    features = convolve(values, filters, tap)
+    if head == "last":
+        features = keras.layers.Flatten(name="flatten")(features)
+    else:
+        features = apply_head(head, [read_features(features, "positions")])
     spent = keras.Model(images, features).count_params()
     units = hidden_units(budget - spent, features.shape[-1], num_classes)
     if units < 1:
@@ -74,12 +76,3 @@ def hidden_units(budget, features, num_classes):
     133
     """
     return (budget - num_classes) // (features + 1 + num_classes)
-
-
-def _pool(head, features):
-    """Returns `[batch, features]`."""
-    if head == "last":
-        return keras.layers.Flatten(name="flatten")(features)
-    positions = read_features(features, "positions")
-    pool = MeanStep(name="mean") if head == "mean" else AttentionOverSteps(name="attention")
-    return pool(positions)

@@ -4,7 +4,7 @@ import keras
 
 from rnn_mnist_tf.models.convolution import convolve
 from rnn_mnist_tf.models.front import Front
-from rnn_mnist_tf.models.heads import apply_dense, apply_head, check_head, run_directions
+from rnn_mnist_tf.models.heads import apply_dense, apply_head, run_directions
 from rnn_mnist_tf.models.serialize import read_features
 
 
@@ -60,7 +60,6 @@ def build_cnn_rnn(
     >>> build_cnn_rnn((28, 28), 10, *cells).count_params()
     483754
     """
-    check_head(head)
     images, values = front(image_shape)
     sequence = read_features(convolve(values, filters, tap), serialize, shuffle_steps, seed)
     features = apply_head(head, run_directions(cell, cell_bw, sequence))

@@ -39,17 +39,6 @@ def run_directions(cell, cell_bw, sequence):
     return directions
 
 
-def check_head(head):
-    """Raises `ValueError` for a head that is none.
-
-    >>> check_head("first")
-    Traceback (most recent call last):
-    ValueError: Received head='first', expected one of ('last', 'mean', 'attention').
-    """
-    if head not in HEADS:
-        raise ValueError(f"Received head={head!r}, expected one of {HEADS}.")
-
-
 def apply_head(head, directions):
     """Returns `[batch, features]` from the outputs of one direction, or two.
 
@@ -58,10 +47,14 @@ def apply_head(head, directions):
             learnt weighted mean.
         directions: outputs `[time, batch, units]`, each in the order in which it was read.
 
+    Raises:
+        ValueError: an unknown head.
+
     >>> apply_head("mean", [keras.Input((2, 3), batch_size=5)] * 2).shape
     (2, 6)
     """
-    check_head(head)
+    if head not in HEADS:
+        raise ValueError(f"Received head={head!r}, expected one of {HEADS}.")
     if head == "attention":
         if len(directions) == 2:
             directions = [directions[0], ReverseTime(name="reverse_outputs")(directions[1])]

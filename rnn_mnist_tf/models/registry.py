@@ -110,20 +110,29 @@ def _rnn(config, image_shape, num_classes):
     )
 
 
-def _cnn_rnn(config, image_shape, num_classes):
-    return build_cnn_rnn(
-        image_shape,
-        num_classes,
-        *_cells(config, _feature_size(config, image_shape)),
+def _serialized(config):
+    """What models that read serialized features have in common."""
+    return {
         **_convolution(config),
-        serialize=config.serialize,
-        shuffle_steps=config.shuffle_steps,
-        head=config.head,
-        dense_units=config.dense_units,
-        dense_keep_prob=config.dense_keep_prob,
-        front=_front(config),
-        seed=config.seed,
-    )
+        "serialize": config.serialize,
+        "shuffle_steps": config.shuffle_steps,
+        "head": config.head,
+    }
+
+
+def _ends(config):
+    """What models have in common before their first layer and after their last."""
+    return {
+        "dense_units": config.dense_units,
+        "dense_keep_prob": config.dense_keep_prob,
+        "front": _front(config),
+        "seed": config.seed,
+    }
+
+
+def _cnn_rnn(config, image_shape, num_classes):
+    cells = _cells(config, _feature_size(config, image_shape))
+    return build_cnn_rnn(image_shape, num_classes, *cells, **_serialized(config), **_ends(config))
 
 
 def _cnn(config, image_shape, num_classes):
@@ -145,15 +154,9 @@ def _cldnn(config, image_shape, num_classes):
         image_shape,
         num_classes,
         *_cells(config, config.reduction),
-        **_convolution(config),
         reduction=config.reduction,
-        serialize=config.serialize,
-        shuffle_steps=config.shuffle_steps,
-        head=config.head,
-        dense_units=config.dense_units or config.num_units,
-        dense_keep_prob=config.dense_keep_prob,
-        front=_front(config),
-        seed=config.seed,
+        **_serialized(config),
+        **{**_ends(config), "dense_units": config.dense_units or config.num_units},
     )
 
 
@@ -164,10 +167,7 @@ def _renet(config, image_shape, num_classes):
         _cell_maker(config, num_layers=1),
         patch_size=config.patch_size,
         num_layers=config.num_layers,
-        dense_units=config.dense_units,
-        dense_keep_prob=config.dense_keep_prob,
-        front=_front(config),
-        seed=config.seed,
+        **_ends(config),
     )
 
 

@@ -5,7 +5,7 @@ import keras
 from rnn_mnist_tf.images import Scan
 from rnn_mnist_tf.images.augment import UNCHANGED
 from rnn_mnist_tf.models.front import Front
-from rnn_mnist_tf.models.heads import apply_dense, apply_head, check_head, run_directions
+from rnn_mnist_tf.models.heads import apply_dense, apply_head, run_directions
 from rnn_mnist_tf.models.layers import BlankSteps, ScanImage
 
 
@@ -61,7 +61,6 @@ def build_rnn(
     >>> build_rnn((28, 28), 10, make_cell()).count_params()
     133010
     """
-    check_head(head)
     front = Front(grayscale, pixel_scale, pixel_offset, augmentation, scan_seed)
     images, values = front(image_shape)
     gray_shape = front.shape(image_shape)

@@ -1,13 +1,11 @@
 """Programs of this package in processes of their own, which end with this one."""
 
-import contextlib
 import ctypes
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import typing
 
 _PR_SET_PDEATHSIG = 1
@@ -73,21 +71,6 @@ class Children:
         self.stopped = True
         if self._child is not None:
             self._child.send_signal(number)
-
-    @contextlib.contextmanager
-    def handling_signals(self):
-        """Makes Ctrl-C and TERM stop the child; what they did before, they do afterwards."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        for number in before:
-            signal.signal(number, lambda number, _: self.stop(number))
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def _end_with_parent():

@@ -6,7 +6,7 @@ import typing
 
 import numpy as np
 
-from rnn_mnist_tf.study.grid import value_text
+from rnn_mnist_tf.study.grid import settings_text
 
 _PUBLISHED = 98.07  # the article's test accuracy, in percent
 _NOT_LEARNED = "did not learn: its loss is that of a guess"
@@ -310,13 +310,9 @@ def _group(rows, records, flag):
 
 
 def _name(row, records, without=""):
-    """Names a row by all that the grid set but one flag: words alone, others with their flag."""
-    texts = [
-        value if isinstance(value, str) else f"{name}={value_text(value)}"
-        for name, value in records[row["points"][0]]["settings"].items()
-        if name not in (without, "seed")
-    ]
-    return " ".join(texts) or "base"
+    """Names a row by all that the grid set but one flag."""
+    settings = records[row["points"][0]]["settings"]
+    return settings_text({n: v for n, v in settings.items() if n not in (without, "seed")})
 
 
 def _value(row, records, flag):

@@ -119,6 +119,19 @@ def parse_grids(texts, base=None, cores=0, seeds=1):
     return list(points.values())
 
 
+def settings_text(settings):
+    """Returns a grid's settings in a line: words alone, numbers and truth values with their flag.
+
+    >>> settings_text({"cell": "lstm", "cell_clip": 1.0}), settings_text({})
+    ('lstm cell_clip=1', 'base')
+    """
+    texts = [
+        value if isinstance(value, str) else f"{name}={value_text(value)}"
+        for name, value in settings.items()
+    ]
+    return " ".join(texts) or "base"
+
+
 def value_text(value):
     """Returns a flag's value as people write it.
 

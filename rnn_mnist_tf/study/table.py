@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from rnn_mnist_tf.study.grid import FLAG_NAMES, value_text
+from rnn_mnist_tf.study.grid import FLAG_NAMES, settings_text, value_text
 
 # Of each figure: its name for machines, its heading for people, its format.
 _FIGURES = (
@@ -61,22 +61,13 @@ def merge_seeds(points, records):
     return [
         {
             "flags": {name: members[0].value(name) for name in names},
-            "label": _label(members[0], names),
+            "label": settings_text({n: v for n, v in members[0].settings.items() if n in names}),
             "points": [point.name for point in members],
             "seeds": len(members),
             **_figures([records[point.name] for point in members]),
         }
         for members in groups.values()
     ]
-
-
-def _label(point, names):
-    """Words for themselves, numbers and truth values with the names of their flags."""
-    texts = []
-    for name, value in point.settings.items():
-        if name in names:
-            texts.append(value if isinstance(value, str) else f"{name}={value_text(value)}")
-    return " ".join(texts) or "base"
 
 
 def error_percents(records, part):

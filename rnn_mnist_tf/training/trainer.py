@@ -256,9 +256,7 @@ class Trainer:
 
     def _step(self, step, indices):
         """One step of all replicas, `step` of the run."""
-        if not self.config.ema_momentum:
-            self.strategy.run(self._replica_step, args=(step, indices))
-            return
+        # Without averages nothing reads it, and the graph's optimizer drops it.
         momentum = unbiased_momentum(self.config.ema_momentum, step)
         self.optimizer.ema_momentum = momentum
         self.strategy.run(self._replica_step, args=(step, indices))

@@ -186,7 +186,7 @@ def has_weights(workdir):
 
 
 def load_run_dataset(description, name="", data_dir="", tfds_dir=""):
-    """Returns a `Dataset` that a run's model can answer.
+    """Returns the `Dataset` of a run, or another one as the run's was read; see `check_dataset`.
 
     Args:
         description: the `RunDescription`.
@@ -194,19 +194,17 @@ def load_run_dataset(description, name="", data_dir="", tfds_dir=""):
             no name it is IDX files.
 
     Raises:
-        InputError: no such data, or images or classes that are not the model's.
+        InputError: no such data.
     """
     config, classes = description.config, len(description.class_names)
     name = name or ("idx" if data_dir else config.dataset)
-    dataset = load_dataset(
+    return load_dataset(
         name,
         data_dir or (config.data_dir if name == "idx" else ""),
         tfds_dir or config.tfds_dir,
         config.image_size,
         classes,
     )
-    check_dataset(description, dataset)
-    return dataset
 
 
 def check_dataset(description, dataset):

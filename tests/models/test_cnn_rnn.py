@@ -61,10 +61,7 @@ def convolve_float64(model, values, blocks):
 def lstm_float64(layer, sequence):
     """The outputs of a layer's LSTM over `[batch, time, features]` in float64."""
     cell = layer.cell
-    named = {
-        name.removeprefix(f"{cell.tf1_scope}/"): np.asarray(variable)
-        for name, variable in cell.tf1_named_variables()
-    }
+    named = reference.named_weights(cell)
     zeros = np.zeros((len(sequence), cell.output_size))
     outputs, _ = reference.unroll(
         lambda inputs, state: reference.lstm_step(inputs, state, named), sequence, (zeros, zeros)

@@ -22,10 +22,7 @@ def build(**options):
 def reference_features(model, sequence):
     """The last output in float64."""
     cell = model.get_layer("rnn").cell
-    named = {
-        name.removeprefix(f"{cell.tf1_scope}/"): np.asarray(variable)
-        for name, variable in cell.tf1_named_variables()
-    }
+    named = reference.named_weights(cell)
     outputs, _ = reference.unroll(
         lambda inputs, state: reference.gru_step(inputs, state, named),
         sequence,

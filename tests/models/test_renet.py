@@ -9,17 +9,9 @@ from rnn_mnist_tf.training import TrainConfig
 from tests import reference
 
 
-def named_weights(cell):
-    """A cell's weights by TF1's names."""
-    return {
-        name.removeprefix(f"{cell.tf1_scope}/"): np.asarray(variable)
-        for name, variable in cell.tf1_named_variables()
-    }
-
-
 def line_outputs(layer, kind, line):
     """The outputs of a layer's cell along one line of feature vectors, in float64."""
-    weights, units = named_weights(layer.cell), layer.cell.output_size
+    weights, units = reference.named_weights(layer.cell), layer.cell.output_size
     zeros = np.zeros((1, units))
     state = (zeros, zeros) if kind == "basic_lstm" else zeros
     step = {

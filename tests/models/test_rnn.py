@@ -65,10 +65,7 @@ def test_parameters_of_colour_rows():
 
 def reference_step(cell):
     """Returns the cell's step in float64, with the cell's own weights."""
-    named = {
-        name.removeprefix(f"{cell.tf1_scope}/"): np.asarray(variable)
-        for name, variable in cell.tf1_named_variables()
-    }
+    named = reference.named_weights(cell)
     kind = type(cell).__name__
     if kind == "BasicRNNCell":
         return functools.partial(reference.basic_rnn_step, weights=named)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from rnn_mnist_tf.signals import handling_stops
 from rnn_mnist_tf.study import Children
 from rnn_mnist_tf.study import children as module
 
@@ -87,7 +88,7 @@ def test_handlers_are_given_back():
     """Afterwards Ctrl-C does what it did before."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     children = Children()
-    with children.handling_signals():
+    with handling_stops(children.stop):
         signal.raise_signal(signal.SIGINT)
     assert children.stopped
     assert {number: signal.getsignal(number) for number in before} == before
