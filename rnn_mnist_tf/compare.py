@@ -98,7 +98,8 @@ def run(
         An `Outcome`.
 
     Raises:
-        InputError: a point that cannot run; another study in workdir, or one that is running.
+        InputError: a point that cannot run or be measured; another study in workdir, or one that
+            is running.
     """
     name = name or pathlib.Path(workdir).absolute().name
     if pathlib.Path(name).name != name or name == "..":
@@ -107,7 +108,8 @@ def run(
     runner = PointRunner(workdir, children, name, results, analyses, steps_per_call, overwrite)
     for point in points:
         runner.check_place(point)
-    check_points([point for point in points if runner.read_record(point) is None])
+    waiting = [point for point in points if runner.read_record(point) is None]
+    check_points(waiting, analyses=analyses)
     runner.check_results()
     handling = handling_stops(children.stop) if handle_signals else contextlib.nullcontext()
     with lock(workdir), handling:

@@ -273,6 +273,7 @@ def test_what_is_done_needs_no_data(knock, small_config, idx_files, tmp_path, mo
         (["--grid=train_examples:50,5000"], 1, "train_examples=5000"),
         (["--grid=cell:gru", "--name=.."], 1, "'..'"),
         (["--grid=cell:gru", "--results=/proc/none"], 1, "/proc/none"),
+        (["--grid=model:renet;patch_size:2", "--analyses=forgetting"], 1, "of its layer"),
     ],
 )
 def test_wrong_input(knock, base, tmp_path, arguments, code, word):

@@ -89,24 +89,18 @@ def _feature_size(config, image_shape):
 
 
 def _rnn(config, image_shape, num_classes):
-    size = step_size(image_shape, config.scan, config.patch_size, config.grayscale)
+    size = step_size(image_shape, config.scan, config.patch_size, _front(config))
     cell, cell_bw = _cells(config, size)
     return build_rnn(
         image_shape,
         num_classes,
         cell,
-        scan=config.scan,
-        patch_size=config.patch_size,
-        scan_seed=config.seed,
-        grayscale=config.grayscale,
-        pixel_scale=config.pixel_scale,
-        pixel_offset=config.pixel_offset,
-        cell_bw=cell_bw,
+        config.scan,
+        config.patch_size,
+        cell_bw,
         head=config.head,
-        augmentation=_augmentation(config),
         blank_steps=config.blank_steps,
-        dense_units=config.dense_units,
-        dense_keep_prob=config.dense_keep_prob,
+        **_ends(config),
     )
 
 

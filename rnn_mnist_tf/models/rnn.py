@@ -3,7 +3,6 @@
 import keras
 
 from rnn_mnist_tf.images import Scan
-from rnn_mnist_tf.images.augment import UNCHANGED
 from rnn_mnist_tf.models.front import Front
 from rnn_mnist_tf.models.heads import apply_dense, apply_head, run_directions
 from rnn_mnist_tf.models.layers import BlankSteps, ScanImage
@@ -15,21 +14,18 @@ def build_rnn(
     cell,
     scan="rows",
     patch_size=7,
-    scan_seed=0,
-    grayscale="rec601",
-    pixel_scale=1 / 255,
-    pixel_offset=0.0,
     cell_bw=None,
-    head="last",
     *,
-    augmentation=UNCHANGED,
+    head="last",
     blank_steps=0,
     dense_units=0,
     dense_keep_prob=1.0,
+    front=Front(),  # noqa: B008  frozen
+    seed=0,
 ):
     """Builds the classifier: plain pixels in, logits out.
 
-        sequence = scan(pixel_scale * pixels + pixel_offset)
+        sequence = scan(front(pixels))
         outputs, state = dynamic_rnn(cell, sequence)
         logits = outputs[:, -1, :] W + b
 
@@ -41,8 +37,6 @@ def build_rnn(
         cell: an `RNNCell` or a Keras cell, for example from `make_cell`. Keras's cells run in
             `keras.layers.RNN`, all others in `DynamicRNN`.
         scan, patch_size: how an image becomes a sequence; see `Scan`.
-        scan_seed: of the scan's order, and of everything else that is drawn.
-        grayscale, pixel_scale, pixel_offset, augmentation: see `Front`.
         cell_bw: None, or a second cell that reads the steps backward; its outputs are put beside.
         head: what the dense layer sees: `last`, each cell's last output; `mean`, the mean over
             steps; `attention`, a learnt weighted mean.
@@ -50,6 +44,8 @@ def build_rnn(
             first.
         dense_units, dense_keep_prob: a hidden layer and dropout before the logits; see
             `apply_dense`.
+        front: a `Front`: how bytes become values.
+        seed: of the scan's order and of dropout.
 
     Returns:
         A `keras.Model` from uint8 `[batch, *image_shape]` to float32 `[batch, num_classes]`.
@@ -61,22 +57,21 @@ def build_rnn(
     >>> build_rnn((28, 28), 10, make_cell()).count_params()
     133010
     """
-    front = Front(grayscale, pixel_scale, pixel_offset, augmentation, scan_seed)
     images, values = front(image_shape)
     gray_shape = front.shape(image_shape)
-    sequence = ScanImage(scan, gray_shape, patch_size, scan_seed, name="scan")(values)
+    sequence = ScanImage(scan, gray_shape, patch_size, seed, name="scan")(values)
     if blank_steps:
         blank = BlankSteps(blank_steps, front.blank(image_shape), name="blank_steps")
         sequence = blank(sequence)
     features = apply_head(head, run_directions(cell, cell_bw, sequence))
-    logits = apply_dense(features, num_classes, dense_units, dense_keep_prob, scan_seed)
+    logits = apply_dense(features, num_classes, dense_units, dense_keep_prob, seed)
     return keras.Model(images, logits, name="rnn_classifier")
 
 
-def step_size(image_shape, scan, patch_size, grayscale):
+def step_size(image_shape, scan, patch_size, front):
     """Returns the features of one step.
 
-    >>> step_size((28, 28), "patches", 7, "rec601")
+    >>> step_size((28, 28), "patches", 7, Front())
     49
     """
-    return Scan(scan, Front(grayscale).shape(image_shape), patch_size).input_size
+    return Scan(scan, front.shape(image_shape), patch_size).input_size

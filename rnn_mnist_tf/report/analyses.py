@@ -90,6 +90,23 @@ def speed(model, images, repeats=20):
 ANALYSES = {"forgetting": forgetting, "speed": speed}
 
 
+def check_analyses(names, model):
+    """Raises what the measurements of these names would, without measuring.
+
+    Args:
+        names: of `ANALYSES`.
+        model: as it will be trained.
+
+    Raises:
+        ValueError: a model that one of them does not apply to.
+
+    >>> from rnn_mnist_tf.models import build_rnn, make_cell
+    >>> check_analyses(["forgetting", "speed"], build_rnn((4, 3), 2, make_cell("gru", 5)))
+    """
+    if "forgetting" in names:
+        _split_at_sequence(model)
+
+
 def _split_at_sequence(model):
     """Returns `(images to sequence, sequence to logits, whether time comes first)`."""
     layer = _find_rnn(model)

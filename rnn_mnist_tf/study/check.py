@@ -5,18 +5,20 @@ import dataclasses
 
 from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
 from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.report.analyses import check_analyses
 from rnn_mnist_tf.training import Trainer
 
 # What has no part in whether a run can be set up.
 _IRRELEVANT = {"seed": 0, "epochs": 1}
 
 
-def check_points(points, load=load_dataset):
+def check_points(points, load=load_dataset, analyses=()):
     """Loads each data set once and sets each distinct run up once, without training it.
 
     Args:
         points: a list of `Point`.
         load: takes `load_dataset`'s arguments.
+        analyses: names of measurements that are to follow each training.
 
     Raises:
         InputError: naming the first point that cannot run, and why.
@@ -36,12 +38,12 @@ without data_dir, expected --data_dir=DIR.
             try:
                 # One after the other, so that no more than one data set is in memory.
                 dataset = dataset or load(*source)
-                _check_point(point, dataset, seen)
+                _check_point(point, dataset, analyses, seen)
             except ValueError as error:
                 raise InputError(f"{point.name} cannot run: {error}") from error
 
 
-def _check_point(point, dataset, seen):
+def _check_point(point, dataset, analyses, seen):
     config = dataclasses.replace(point.config, **_IRRELEVANT)
     if config in seen:
         return
@@ -49,4 +51,5 @@ def _check_point(point, dataset, seen):
     train, _ = validation_split(dataset.train_labels, config.validation_fraction, config.seed)
     train = training_subset(dataset.train_labels, train, config.train_examples, config.seed)
     some = train[:1]
-    Trainer(config, dataset.train_images[some], dataset.train_labels[some], dataset.num_classes)
+    images, labels = dataset.train_images[some], dataset.train_labels[some]
+    check_analyses(analyses, Trainer(config, images, labels, dataset.num_classes).model)

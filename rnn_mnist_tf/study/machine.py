@@ -18,8 +18,9 @@ def describe_machine(cpuinfo="/proc/cpuinfo"):
     >>> f"TensorFlow {tf.__version__}" in describe_machine()
     True
     """
+    cores = available_cores()
     return (
-        f"{available_cores()} cores of {_processor(pathlib.Path(cpuinfo))}, "
+        f"{cores} core{'' if cores == 1 else 's'} of {_processor(pathlib.Path(cpuinfo))}, "
         f"{platform.platform()}, Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
     )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from rnn_mnist_tf.images import SCANS
-from rnn_mnist_tf.models import build_rnn, make_cell
+from rnn_mnist_tf.models import Front, build_rnn, make_cell
 from tests import reference
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 6, 4)).astype(np.uint8)
@@ -14,7 +14,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (4, 6, 4)).astype(np.uint8)
 def build(**options):
     """Builds a GRU of 5 units, its weights all random."""
     random = np.random.default_rng(0)
-    model = build_rnn((6, 4), 3, make_cell("gru", 5, 1), pixel_offset=-0.5, **options)
+    model = build_rnn((6, 4), 3, make_cell("gru", 5, 1), front=Front(pixel_offset=-0.5), **options)
     model.set_weights([random.normal(0, 0.5, weight.shape) for weight in model.get_weights()])
     return model
 
@@ -56,7 +56,7 @@ def test_blank_steps_follow_every_scan(scan):
     """They have the features of a step and come last, in colour too."""
     cell = make_cell("gru", 5, 1)
     model = build_rnn(
-        (6, 4, 3), 3, cell, scan, 2, grayscale="none", pixel_offset=0.25, blank_steps=2
+        (6, 4, 3), 3, cell, scan, 2, blank_steps=2, front=Front("none", pixel_offset=0.25)
     )
     images = np.random.default_rng(0).integers(0, 256, (4, 6, 4, 3)).astype(np.uint8)
     scanned = keras.Model(model.input, model.get_layer("scan").output)(images)

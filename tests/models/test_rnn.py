@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from rnn_mnist_tf.models import build_rnn, make_cell
+from rnn_mnist_tf.models import Front, build_rnn, make_cell
 from rnn_mnist_tf.models.layers import Grayscale, ScanImage
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, MultiRNNCell
 from tests import reference
@@ -60,7 +60,7 @@ def test_parameters(scan, shape, cell, options, parameters):
 def test_parameters_of_colour_rows():
     """Kept channels are features: (32 3 + 8) 32 + 32 = 3,360; 8 10 + 10 = 90."""
     cell = make_cell("basic_lstm", num_units=8, num_layers=1)
-    assert build_rnn((24, 32, 3), 10, cell, grayscale="none").count_params() == 3_450
+    assert build_rnn((24, 32, 3), 10, cell, front=Front("none")).count_params() == 3_450
 
 
 def reference_step(cell):
@@ -115,7 +115,7 @@ def build_random(shape, cell, **options):
 def test_logits_equal_float64(name, scan, num_layers):
     """For each cell the logits are those of NumPy in float64, within float32."""
     cell = make_cell(name.split("-")[0], 6, num_layers, **CELLS[name])
-    model = build_random((9, 7), cell, scan=scan, pixel_scale=1 / 100, pixel_offset=-1.0)
+    model = build_random((9, 7), cell, scan=scan, front=Front("rec601", 1 / 100, -1.0))
     images = np.random.default_rng(1).integers(0, 256, (4, 9, 7)).astype(np.uint8)
     sequences = images if scan == "rows" else images.transpose(0, 2, 1)
     cells = cell.wrapped_cells or [cell]
@@ -132,7 +132,7 @@ def test_logits_equal_float64(name, scan, num_layers):
 def test_logits_of_colour_images(grayscale, weights):
     """Channels are weighed, or side by side in each step."""
     cell = make_cell("gru", 6, 1)
-    model = build_random((5, 4, 3), cell, grayscale=grayscale, pixel_scale=1 / 100)
+    model = build_random((5, 4, 3), cell, front=Front(grayscale, 1 / 100))
     images = np.random.default_rng(1).integers(0, 256, (3, 5, 4, 3)).astype(np.uint8)
     steps = images.reshape(3, 5, 12) if weights is None else images @ np.array(weights)
     expected = reference_logits(model, [cell], steps, 1 / 100, 0.0)
@@ -171,7 +171,7 @@ def test_any_batch(cell, batch):
 def test_the_model_is_described_by_its_config(cell, scan):
     """A model rebuilt from `get_config` gives the same logits."""
     model = build_random(
-        (6, 4, 3), make_cell(cell, 4), scan=scan, patch_size=2, scan_seed=3, grayscale="article"
+        (6, 4, 3), make_cell(cell, 4), scan=scan, patch_size=2, seed=3, front=Front("article")
     )
     again = keras.Model.from_config(model.get_config())
     again.set_weights(model.get_weights())
@@ -214,7 +214,7 @@ def test_cells_that_cannot_be_made(options, message):
         ((28, 28), {"scan": "diagonal"}, "diagonal"),
         ((28, 28), {"scan": "patches", "patch_size": 5}, "nearest are 4 and 7"),
         ((8, 8, 4), {}, r"expected \[\.\.\., 3\]"),
-        ((8, 8, 3), {"grayscale": "rec709"}, "rec709"),
+        ((8, 8, 3), {"front": Front("rec709")}, "rec709"),
         ((8,), {}, "image_shape"),
     ],
 )

@@ -7,21 +7,22 @@ import keras
 import numpy as np
 import pytest
 
-from rnn_mnist_tf.models import build_rnn, make_cell
+from rnn_mnist_tf.models import Front, build_rnn, make_cell
 from rnn_mnist_tf.report import analyses
 
 SCALE = 1e-3  # of pixels, so that one level of gray is a small change
+FRONT = Front(pixel_scale=SCALE)
 
 
 def models():
     """Both loops, one direction and two, steps along either side of the image."""
-    yield build_rnn((4, 3), 2, make_cell("gru", 5), pixel_scale=SCALE)
-    yield build_rnn((4, 3), 2, make_cell("basic_lstm", 5, 2), pixel_scale=SCALE, scan="columns")
+    yield build_rnn((4, 3), 2, make_cell("gru", 5), front=FRONT)
+    yield build_rnn((4, 3), 2, make_cell("basic_lstm", 5, 2), front=FRONT, scan="columns")
     cells = [make_cell("gru", 5), make_cell("basic_rnn", 4)]
-    yield build_rnn((4, 3), 3, cells[0], pixel_scale=SCALE, cell_bw=cells[1], head="mean")
+    yield build_rnn((4, 3), 3, cells[0], front=FRONT, cell_bw=cells[1], head="mean")
     cells = [make_cell("gru", 5, api="keras") for _ in range(2)]
-    yield build_rnn((4, 3), 3, cells[0], pixel_scale=SCALE, scan="columns")
-    yield build_rnn((4, 3), 3, cells[1], pixel_scale=SCALE, cell_bw=keras.layers.GRUCell(2))
+    yield build_rnn((4, 3), 3, cells[0], front=FRONT, scan="columns")
+    yield build_rnn((4, 3), 3, cells[1], front=FRONT, cell_bw=keras.layers.GRUCell(2))
 
 
 def norms_by_differences(model, images):

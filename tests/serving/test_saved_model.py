@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.models import build_rnn, make_cell
+from rnn_mnist_tf.models import Front, build_rnn, make_cell
 from rnn_mnist_tf.serving import export_saved_model, saved_model
 
 CELLS = {
@@ -44,8 +44,8 @@ def serve(directory, images):
         ("gru", (6, 5), {"scan": "columns"}),
         ("basic_lstm", (6, 5), {"scan": "permuted_rows"}),
         ("lstm", (6, 5), {"scan": "pixels"}),
-        ("gru", (6, 5, 3), {"grayscale": "article"}),
-        ("basic_lstm", (6, 5, 3), {"grayscale": "none"}),
+        ("gru", (6, 5, 3), {"front": Front("article")}),
+        ("basic_lstm", (6, 5, 3), {"front": Front("none")}),
     ],
 )
 def test_answers(tmp_path, cell, shape, options):

@@ -36,3 +36,11 @@ def test_the_point_that_cannot_run_is_named():
     points = parse_grids(["image_size:14,15;scan:patches;cell:gru;num_units:2"])
     with pytest.raises(InputError, match=r"^image_size=15,scan=patches.* cannot run: .*patch"):
         check_points(points, load)
+
+
+def test_a_measurement_that_does_not_apply_is_named():
+    """A CNN has no steps to forget; its speed can be measured."""
+    points = parse_grids(["model:cnn_rnn,cnn;filters:2;tap:1;num_units:2"])
+    check_points(points, load, analyses=["speed"])
+    with pytest.raises(InputError, match=r"^model=cnn,.* cannot run: .*without an RNN"):
+        check_points(points, load, analyses=["speed", "forgetting"])
