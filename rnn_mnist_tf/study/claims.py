@@ -294,7 +294,8 @@ SECTIONS = {
     ),
     "size": Section(
         "Large images",
-        "The article: an RNN is very slow for large images, while convolutions run in parallel.",
+        "The article: an RNN is very slow for large images, while convolutions run in parallel. "
+        "The question is time; the errors are of 1,000 images to train on and 1,000 to test.",
         answer_size,
     ),
 }

@@ -369,7 +369,10 @@ MENTIONED = {
             *("permuted_rows", "shuffled_rows", "patches", "pixels"),
         )
     ],
-    "taps": [f"tap={tap} {how}: " for tap in (1, 2, 3, 4) for how in ("rows", "positions")],
+    "taps": [
+        *[f"tap={tap} rows: " for tap in (1, 2, 3, 4)],
+        *[f"tap={tap} positions: " for tap in (2, 3, 4)],
+    ],
     "memory": [
         f"{cell}, {what}"
         for cell in ("basic_rnn", "gru", "basic_lstm")

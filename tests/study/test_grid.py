@@ -155,7 +155,7 @@ def test_no_grid():
 
 
 # How many points the question of each study has.
-SIZES = {"article": 6, "cells": 42, "memory": 24, "scans": 15, "size": 20, "smoke": 3, "taps": 24}
+SIZES = {"article": 6, "cells": 42, "memory": 24, "scans": 15, "size": 20, "smoke": 3, "taps": 42}
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
