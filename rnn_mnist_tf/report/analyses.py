@@ -57,7 +57,7 @@ def forgetting(model, images, batch_size=_BATCH):
     return np.mean(np.concatenate(norms), axis=0).tolist()
 
 
-def speed(model, images, repeats=20):
+def speed(model, images, repeats=20, limit=10.0):
     """Returns milliseconds an image at inference, `{"batch_1": ms, "batch_100": ms}`.
 
     Medians of several calls of `make_predictor`'s function, after calls to warm up.
@@ -65,7 +65,8 @@ def speed(model, images, repeats=20):
     Args:
         model: pixels to logits.
         images: uint8 `[count, ...]`, at least one; repeated where they are fewer than a batch.
-        repeats: timed calls.
+        repeats: timed calls of each batch size.
+        limit: seconds; once timed calls have taken as much, and there are 3, no more follow.
 
     >>> from rnn_mnist_tf.models import build_rnn, make_cell
     >>> model = build_rnn((4, 3), 2, make_cell("gru", 5))
@@ -79,7 +80,7 @@ def speed(model, images, repeats=20):
         for _ in range(3):
             predict(batch)
         seconds = []
-        for _ in range(repeats):
+        while len(seconds) < repeats and (len(seconds) < 3 or sum(seconds) < limit):
             begin = time.perf_counter()
             predict(batch)
             seconds.append(time.perf_counter() - begin)

@@ -66,7 +66,11 @@ def test_forgetting_wants_logits_of_the_sequence_alone():
         analyses.forgetting(keras.Model(inputs, logits), np.zeros([1, 4, 3]))
 
 
-def test_speed_is_a_median_an_image(monkeypatch):
+@pytest.mark.parametrize(
+    ("options", "calls"),
+    [({"repeats": 3}, 3), ({"limit": 0.1}, 3), ({"limit": 12.1}, 4), ({"limit": 1e9}, 20)],
+)
+def test_speed_is_a_median_an_image(monkeypatch, options, calls):
     """Of calls that take 1, 2 and 9 seconds, the median a call, divided by the batch."""
     sizes, now, waits = [], [0.0], itertools.cycle([1.0, 2.0, 9.0])
 
@@ -80,6 +84,7 @@ def test_speed_is_a_median_an_image(monkeypatch):
 
     monkeypatch.setattr(analyses, "make_predictor", make_predictor)
     monkeypatch.setattr(analyses, "time", types.SimpleNamespace(perf_counter=lambda: now[0]))
-    found = analyses.speed(None, np.zeros([3, 4, 4], np.uint8), repeats=3)
-    assert found == {"batch_1": 2000.0, "batch_100": 20.0}
-    assert set(sizes) == {1, 100}
+    found = analyses.speed(None, np.zeros([3, 4, 4], np.uint8), **options)
+    assert sizes == [1] * (3 + calls) + [100] * (3 + calls)
+    if calls == 3:
+        assert found == {"batch_1": 2000.0, "batch_100": 20.0}
