@@ -161,6 +161,7 @@ def answer_memory(rows, records):
     for cell, steps in _group(rows, records, "blank_steps").items():
         errors = [
             f"{row['test_error_percent']:.2f} % after {count}"
+            f"{'' if _has_learned(row, records) else ' (no better than a guess)'}"
             for count, row in sorted(steps.items())
         ]
         sentences.append(f"{cell}, error by blank steps: {', '.join(errors)}.")

@@ -168,6 +168,13 @@ def test_what_did_not_learn_is_not_compared():
     assert "did not learn" in sentences[2]
     assert " x the error" not in sentences[2]
     assert len(sentences) == 3  # one depth left has no trend
+    points = parse_grids(["blank_steps:0,56;cell:gru"])
+    records = make_study(points, [{**figure, "analyses": {}} for figure in figures[:2]])
+    records[points[1].name]["curve"][-1]["loss"] = 2.3
+    sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
+    assert sentences[1] == (
+        "gru, error by blank steps: 2.00 % after 0, 88.70 % after 56 (no better than a guess)."
+    )
 
 
 def test_scans_without_rows():
