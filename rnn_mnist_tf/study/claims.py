@@ -7,6 +7,7 @@ import typing
 import numpy as np
 
 from rnn_mnist_tf.study.grid import settings_text
+from rnn_mnist_tf.study.machine import count_cores
 
 _PUBLISHED = 98.07  # the article's test accuracy, in percent
 _NOT_LEARNED = "did not learn: its loss is that of a guess"
@@ -194,7 +195,7 @@ def answer_size(rows, records):
         model, cores, side = (_value(row, records, n) for n in ("model", "cores", "image_size"))
         series.setdefault((model, cores), {})[side] = row
     for (model, cores), sides in series.items():
-        sentences.append(f"{model}, {_count_cores(cores)}: {_times(sides)}.")
+        sentences.append(f"{model}, {count_cores(cores)}: {_times(sides)}.")
     for model in dict.fromkeys(model for model, _ in series):
         side, one, two = _largest_pair(series, (model, 1), (model, 2))
         if side is None:
@@ -209,7 +210,7 @@ def answer_size(rows, records):
             continue
         ratio = rnn["images_per_second"] / cnn["images_per_second"]
         sentences.append(
-            f"At side {side} on {_count_cores(cores)} the RNN ({rnn['parameters']:,} parameters) "
+            f"At side {side} on {count_cores(cores)} the RNN ({rnn['parameters']:,} parameters) "
             f"trains on {ratio:.2f} x as many images a second as the CNN ({cnn['parameters']:,})."
         )
     return sentences
@@ -230,10 +231,6 @@ def _times(sides):
 
 def _join(values):
     return ", ".join(f"{value:.2f}" for value in values)
-
-
-def _count_cores(cores):
-    return {0: "all cores", 1: "1 core"}.get(cores, f"{cores} cores")
 
 
 def _largest_pair(series, name, other):

@@ -18,12 +18,20 @@ def describe_machine(cpuinfo="/proc/cpuinfo"):
     >>> f"TensorFlow {tf.__version__}" in describe_machine()
     True
     """
-    cores = available_cores()
     return (
-        f"{cores} core{'' if cores == 1 else 's'} of {_processor(pathlib.Path(cpuinfo))}, "
+        f"{count_cores(available_cores())} of {_processor(pathlib.Path(cpuinfo))}, "
         f"{platform.platform()}, Python {platform.python_version()}, "
         f"TensorFlow {tf.__version__}, Keras {keras.__version__}"
     )
+
+
+def count_cores(cores):
+    """Returns a number of cores in words; 0 means all of them, as for `--cores`.
+
+    >>> count_cores(0), count_cores(1), count_cores(2)
+    ('all cores', '1 core', '2 cores')
+    """
+    return {0: "all cores", 1: "1 core"}.get(cores, f"{cores} cores")
 
 
 def _processor(cpuinfo):
