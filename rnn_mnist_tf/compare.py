@@ -63,7 +63,10 @@ def define_flags(flag_values):
     )
     flags.DEFINE_string("name", "", "Of the study; workdir's if empty.", flag_values=flag_values)
     flags.DEFINE_string(
-        "results", "", "A directory for each point's record.", flag_values=flag_values
+        "results",
+        "",
+        "A directory for each point's record; a point whose record is there is not run again.",
+        flag_values=flag_values,
     )
     define_analyses(flag_values, [])
 
@@ -87,7 +90,8 @@ def run(
         points: from `parse_grids`.
         workdir: the directory of the study; its runs are in `points/`.
         name: of the study; the last part of workdir if empty.
-        results: a directory for a copy of each point's record, or empty.
+        results: a directory for a copy of each point's record, or empty. A point of the same
+            configuration and data whose record is there is not run again.
         analyses: names of measurements after each training.
         overwrite: whether runs of other configurations in the points' places are deleted.
         steps_per_call: see `Trainer`.

@@ -250,6 +250,58 @@ def test_what_is_done_needs_no_data(knock, small_config, idx_files, tmp_path, mo
     assert (knock(*command).code, knock.programs) == (0, [])
 
 
+def test_a_record_among_the_results_is_a_point_that_is_done(knock, base, tmp_path):
+    """On another machine, which has the records and not the runs, only what is new is run."""
+    results = tmp_path / "results"
+    flags = [*base, f"--results={results}", "--name=cells", "--noprogress"]
+    assert knock(*flags, "--grid=cell:basic_rnn", f"--workdir={tmp_path / 'one'}").code == 0
+    before = contents(results)
+    answer = knock(*flags, "--grid=cell:basic_rnn,gru", f"--workdir={tmp_path / 'two'}")
+    assert (answer.code, knock.programs) == (0, ["train"])
+    name = "cells/cell=basic_rnn,seed=0.json"
+    assert contents(results)[name] == before[name]
+    rows = read(tmp_path / "two" / "table.json")
+    error = read(results / name)["result"]["test_errors"] / 2  # of 200 digits
+    assert [row["flags"] for row in rows] == [{"cell": "basic_rnn"}, {"cell": "gru"}]
+    assert rows[0]["test_error_percent"] == pytest.approx(error)
+
+
+@pytest.mark.parametrize("change", ["--num_units=5", "--cores=1", "--analyses=forgetting"])
+def test_a_record_of_another_run_is_not_taken(knock, base, tmp_path, change):
+    """Another configuration, other cores or a measurement more: the point is run, and replaces."""
+    results = tmp_path / "results"
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    before = read(results / "cells" / "cell=basic_rnn,seed=0.json")
+    assert knock(*flags, change, f"--workdir={tmp_path / 'two'}").code == 0
+    assert knock.programs[0] == "train"
+    after = read(results / "cells" / "cell=basic_rnn,seed=0.json")
+    assert any(before[key] != after[key] for key in ("config", "cores", "analyses"))
+
+
+def test_a_record_with_other_data_is_not_taken(knock, base, tmp_path, digits):
+    """The configuration does not say which digits lie where it points to."""
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={tmp_path / 'results'}", "--name=cells"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    arrays = {name: getattr(digits, name) for name in NAMES}
+    (tmp_path / "others").mkdir()
+    write(tmp_path / "others", {**arrays, "train_images": arrays["train_images"][::-1]})
+    others = f"--data_dir={tmp_path / 'others'}"
+    assert knock(*flags, others, f"--workdir={tmp_path / 'two'}").code == 0
+    assert knock.programs == ["train"]
+
+
+def test_a_damaged_record_among_the_results(knock, base, tmp_path):
+    """One line that names the file; nothing is run."""
+    path = tmp_path / "results" / "cells" / "cell=gru,seed=0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{")
+    flags = ["--grid=cell:gru", f"--results={tmp_path / 'results'}", "--name=cells"]
+    answer = knock(*base, *flags, f"--workdir={tmp_path / 'study'}")
+    assert_refused(answer, 1, "compare: error: ", str(path))
+    assert knock.programs == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "word"),
     [

@@ -61,7 +61,7 @@ class PointRunner:
         workdir: the study's directory.
         children: a `Children`.
         study: the study's name.
-        results: a directory for a copy of each record, or empty.
+        results: a directory for a copy of each record, or empty; what has its record there is done.
         analyses: names of measurements after the training; see the `analyze` program.
         steps_per_call: see `Trainer`.
         overwrite: whether the run of another configuration in a point's place is deleted.
@@ -112,13 +112,13 @@ class PointRunner:
     def read_record(self, point):
         """Returns the record of a point that is done, or None.
 
-        A point is done if its run is complete, of the same configuration, and analysed as asked.
+        A point is done if its run is complete, of the same configuration, and analysed as asked:
+        the run in `workdir`, or one whose record alone is among the results.
         """
         path = self.directory(point) / RECORD
-        if not path.is_file() or not self._is_trained(point):
-            return None
-        record = _read_json(path)
-        return record if set(self.analyses) <= set(record["analyses"]) else None
+        record = _read_json(path) if path.is_file() and self._is_trained(point) else None
+        record = record or self._read_published(point)
+        return record if record and set(self.analyses) <= set(record["analyses"]) else None
 
     def read_failure(self, point):
         """Returns what was recorded of a point that failed, or None."""
@@ -159,7 +159,7 @@ class PointRunner:
         """Writes a point's record into the directory of results, if there is to be one."""
         if not self.results:
             return
-        path = pathlib.Path(self.results) / self.study / f"{point.name}.json"
+        path = self._published_path(point)
         text = _to_text(record)
         try:
             if path.is_file() and path.read_text() == text:
@@ -171,6 +171,19 @@ class PointRunner:
                 f"Received results={self.results!r}, expected a directory that can be written: "
                 f"{error}."
             ) from error
+
+    def _published_path(self, point):
+        return pathlib.Path(self.results) / self.study / f"{point.name}.json"
+
+    def _read_published(self, point):
+        """Returns a record of the same run among the results, or None."""
+        if not self.results or not self._published_path(point).is_file():
+            return None
+        record = _read_json(self._published_path(point))
+        ours = (point.config.without_places(), point.cores)
+        if (record["config"], record["cores"]) != ours:
+            return None
+        return record if record["data_digest"] == _data_digest(*point.config.source) else None
 
     def _is_trained(self, point):
         directory = self.directory(point)
