@@ -1,6 +1,5 @@
 """What the studies say about the article's claims, in sentences whose numbers are computed."""
 
-import itertools
 import math
 import typing
 
@@ -8,6 +7,13 @@ import numpy as np
 
 from rnn_mnist_tf.study.grid import settings_text
 from rnn_mnist_tf.study.machine import count_cores
+from rnn_mnist_tf.study.spread import (
+    compare_errors,
+    compare_times,
+    describe_trend,
+    divide_errors,
+    pool_spread,
+)
 
 _PUBLISHED = 98.07  # the article's test accuracy, in percent
 _NOT_LEARNED = "did not learn: its loss is that of a guess"
@@ -33,62 +39,18 @@ class Section(typing.NamedTuple):
     answer: typing.Callable
 
 
-def pooled_spread(rows):
-    """Returns the standard deviation between seeds, pooled over configurations; None without one.
-
-        sqrt(sum of (n - 1) spread^2 / sum of (n - 1)) over the configurations with n >= 2 seeds
-
-    >>> rows = [{"test_error_spread": 3.0, "seeds": 2}, {"test_error_spread": 4.0, "seeds": 2}]
-    >>> pooled_spread(rows)
-    3.5355339059327378
-    """
-    pairs = [
-        (row["seeds"] - 1, row["test_error_spread"])
-        for row in rows
-        if row["test_error_spread"] is not None
-    ]
-    if not pairs:
-        return None
-    freedom = sum(degrees for degrees, _ in pairs)
-    return math.sqrt(math.fsum(degrees * spread**2 for degrees, spread in pairs) / freedom)
-
-
-def compare_errors(row, other, spread):
-    """Returns `(difference, verdict)`: the first's test error minus the second's.
-
-    The verdict is `lower` or `higher` where the difference is more than twice its own standard
-    deviation, `spread sqrt(1 / n_1 + 1 / n_2)`, else `the same within the spread`.
-
-    Args:
-        row, other: from `merge_seeds`.
-        spread: from `pooled_spread`.
-
-    >>> few = {"test_error_percent": 2.0, "seeds": 2}
-    >>> compare_errors(few, {"test_error_percent": 3.0, "seeds": 2}, spread=0.1)
-    (-1.0, 'lower')
-    """
-    difference = row["test_error_percent"] - other["test_error_percent"]
-    if spread is None:
-        return difference, "measured with one seed each"
-    limit = 2 * spread * math.sqrt(1 / row["seeds"] + 1 / other["seeds"])
-    if abs(difference) <= limit:
-        return difference, "the same within the spread"
-    return difference, "lower" if difference < 0 else "higher"
-
-
 def answer_cells(rows, records):
     """Says by how much more layers change the error and the time, cell by cell."""
-    spread = pooled_spread(rows)
+    spread = pool_spread(rows)
     sentences, verdicts = [_spread_sentence(spread)], {}
     for cell, layers in _group(rows, records, "num_layers").items():
         parts = []
         for count in sorted(set(layers) - {1} if 1 in layers else ()):
             difference, verdict = compare_errors(layers[count], layers[1], spread)
-            ratio = layers[count]["train_seconds"] / layers[1]["train_seconds"]
             verdicts.setdefault(count, []).append(verdict)
             parts.append(
                 f"{count} layers {difference:+.2f} points of error ({verdict}) "
-                f"for {ratio:.1f} x the time"
+                f"for {compare_times(layers[count], layers[1], records)} the time"
             )
         if parts:
             sentences.append(f"{cell}: against 1 layer, {'; '.join(parts)}.")
@@ -105,7 +67,7 @@ def answer_cells(rows, records):
 
 def answer_scans(rows, records):
     """Says by how much each scan differs from rows."""
-    spread = pooled_spread(rows)
+    spread = pool_spread(rows)
     by_scan = {_value(row, records, "scan"): row for row in rows}
     sentences = [_spread_sentence(spread)]
     base = by_scan.pop("rows", None)
@@ -119,17 +81,17 @@ def answer_scans(rows, records):
             sentences.append(f"{scan}: {_error(row)} in {row['train_seconds']:.0f} s.")
             continue
         difference, verdict = compare_errors(row, base, spread)
-        ratio = row["train_seconds"] / base["train_seconds"]
         sentences.append(
             f"{scan}: {_error(row)}, {difference:+.2f} points against rows ({verdict}), "
-            f"{ratio:.1f} x the time."
+            f"{compare_times(row, base, records)} the time."
         )
     return sentences
 
 
 def answer_taps(rows, records):
     """Says what an order that is lost costs, by the depth of the features."""
-    sentences, cost = [_spread_sentence(pooled_spread(rows))], {}
+    spread, cost = pool_spread(rows), {}
+    sentences = [_spread_sentence(spread)]
     for place, orders in _group(rows, records, "shuffle_steps").items():
         errors = {order: row["test_error_percent"] for order, row in orders.items()}
         parts = [f"{errors[order]:.2f} % {_ORDERS[order]}" for order in _ORDERS if order in errors]
@@ -137,28 +99,26 @@ def answer_taps(rows, records):
         if not learned:
             parts[-1] += f"; one at least {_NOT_LEARNED}"
         elif {"none", "fresh"} <= set(errors):
-            ratio = errors["fresh"] / errors["none"] if errors["none"] else math.inf
-            parts[-1] += f", {ratio:.1f} x the error in order"
+            ratio = divide_errors(orders["fresh"], orders["none"], spread)
+            parts[-1] += f", {ratio.text} x the error in order"
             serialize, tap = (_value(orders["none"], records, n) for n in ("serialize", "tap"))
             cost.setdefault(serialize, []).append((tap, ratio))
         sentences.append(f"{place}: {', '.join(parts)}.")
     for serialize, ratios in cost.items():
         if len(ratios) < 2:
             continue
-        taps, values = zip(*sorted(ratios))
-        grows = all(later > earlier for earlier, later in itertools.pairwise(values))
-        falls = all(later < earlier for earlier, later in itertools.pairwise(values))
-        trend = "grows" if grows else "falls" if falls else "neither only grows nor only falls"
+        ratios.sort()
+        trend = describe_trend([ratio for _, ratio in ratios], spread)
         sentences.append(
             f"By {serialize}, what the order is worth {trend} with depth: "
-            f"{', '.join(f'{value:.1f} x after block {tap}' for tap, value in zip(taps, values))}."
+            f"{', '.join(f'{ratio.text} x after block {tap}' for tap, ratio in ratios)}."
         )
     return sentences
 
 
 def answer_memory(rows, records):
     """Says what blank steps after the image cost each cell, and how much of a gradient is left."""
-    sentences = [_spread_sentence(pooled_spread(rows))]
+    sentences = [_spread_sentence(pool_spread(rows))]
     for cell, steps in _group(rows, records, "blank_steps").items():
         errors = [
             f"{row['test_error_percent']:.2f} % after {count}"
@@ -243,7 +203,7 @@ def _largest_pair(series, name, other):
 
 def answer_article(rows, records):
     """Says whether rows or columns matter in the article's recipe, and how near it comes."""
-    spread = pooled_spread(rows)
+    spread = pool_spread(rows)
     sentences = [_spread_sentence(spread)]
     by_scan = {_value(row, records, "scan"): row for row in rows}
     for scan, row in by_scan.items():
@@ -336,4 +296,7 @@ def _error(row):
 def _spread_sentence(spread):
     if spread is None:
         return "One seed each: differences of a few tenths may be chance."
-    return f"Between seeds the test error has a standard deviation of {spread:.2f} points."
+    return (
+        f"Between seeds a test error of 1 % has a standard deviation of "
+        f"{math.sqrt(spread.dispersion):.2f} points, one of e % sqrt(e) times that."
+    )

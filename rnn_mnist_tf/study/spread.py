@@ -1,0 +1,172 @@
+"""Which differences between configurations are more than chance between seeds."""
+
+import itertools
+import math
+import typing
+
+import scipy.stats
+
+
+class Spread(typing.NamedTuple):
+    """How test errors of one study differ between seeds.
+
+    Attributes:
+        dispersion: the variance of an error of 1 %, in points squared.
+        freedom: the degrees of freedom that it was estimated with.
+    """
+
+    dispersion: float
+    freedom: int
+
+    def variance(self, row):
+        """Returns that of a row's mean over seeds, in points squared."""
+        return self.dispersion * row["test_error_percent"] / row["seeds"]
+
+    @property
+    def quantile(self):
+        """How many standard deviations 95 % of chance differences stay within: Student's t.
+
+        >>> round(Spread(0.01, 1).quantile, 2), round(Spread(0.01, 20).quantile, 2)
+        (12.71, 2.09)
+        """
+        return float(scipy.stats.t.ppf(0.975, self.freedom))
+
+
+def pool_spread(rows):
+    """Returns the `Spread` between seeds, pooled over configurations; None without one.
+
+    Mistakes are counted, and a count's variance grows with it, so configurations that make few and
+    many can be pooled in proportion to their errors only:
+
+        dispersion = sum of (n - 1) spread^2 / error / sum of (n - 1)
+
+    over the configurations with n >= 2 seeds and an error above 0, both in percent.
+
+    Args:
+        rows: from `merge_seeds`.
+
+    >>> rows = [{"test_error_percent": 4.0, "test_error_spread": 0.2, "seeds": 2}]
+    >>> pool_spread(rows)
+    Spread(dispersion=0.010000000000000002, freedom=1)
+    """
+    parts = [
+        (row["seeds"] - 1, row["test_error_spread"] ** 2 / row["test_error_percent"])
+        for row in rows
+        if row["test_error_spread"] is not None and row["test_error_percent"]
+    ]
+    if not parts:
+        return None
+    freedom = sum(degrees for degrees, _ in parts)
+    return Spread(math.fsum(degrees * part for degrees, part in parts) / freedom, freedom)
+
+
+def compare_errors(row, other, spread):
+    """Returns `(difference, verdict)`: the first's test error minus the second's.
+
+    The verdict is `lower` or `higher` where chance makes a difference as large in less than 5 % of
+    comparisons of equals, else `the same within the spread`.
+
+    Args:
+        row, other: from `merge_seeds`.
+        spread: from `pool_spread`.
+
+    >>> few = {"test_error_percent": 2.0, "seeds": 2}
+    >>> compare_errors(few, {"test_error_percent": 3.0, "seeds": 2}, Spread(0.01, 20))
+    (-1.0, 'lower')
+    """
+    difference = row["test_error_percent"] - other["test_error_percent"]
+    if spread is None:
+        return difference, "measured with one seed each"
+    deviation = math.sqrt(spread.variance(row) + spread.variance(other))
+    if abs(difference) <= spread.quantile * deviation:
+        return difference, "the same within the spread"
+    return difference, "lower" if difference < 0 else "higher"
+
+
+def compare_times(row, other, records):
+    """Returns how many times as long as the other's the first's training took, as text.
+
+    Seeds of one number ran in one round of the study, so they are compared with each other; the
+    text is a range where two rounds differ.
+
+    Args:
+        row, other: from `merge_seeds`.
+        records: `{point name: record}`.
+    """
+    ours, theirs = (
+        {records[name]["seed"]: records[name]["result"] for name in r["points"]}
+        for r in (row, other)
+    )
+    ratios = [
+        ours[seed]["train_seconds"] / theirs[seed]["train_seconds"]
+        for seed in ours
+        if seed in theirs
+    ] or [row["train_seconds"] / other["train_seconds"]]
+    low, high = f"{min(ratios):.1f}", f"{max(ratios):.1f}"
+    return f"{low} x" if low == high else f"{low} to {high} x"
+
+
+class Ratio(typing.NamedTuple):
+    """One error over another.
+
+    Attributes:
+        value: it.
+        deviation: its standard deviation; None where there is no spread.
+    """
+
+    value: float
+    deviation: float | None
+
+    @property
+    def text(self):
+        """Returns both as people read them.
+
+        >>> Ratio(2.0, None).text, Ratio(2.0, 0.25).text
+        ('2.0', '2.0 ± 0.2')
+        """
+        tail = "" if self.deviation is None else f" ± {self.deviation:.1f}"
+        return f"{self.value:.1f}{tail}"
+
+
+def divide_errors(row, other, spread):
+    """Returns the `Ratio` of the first's test error to the second's.
+
+    Relative variances add up, which is right to first order.
+
+    Args:
+        row, other: from `merge_seeds`.
+        spread: from `pool_spread`.
+
+    >>> rows = [{"test_error_percent": error, "seeds": 2} for error in (4.0, 2.0)]
+    >>> divide_errors(*rows, Spread(0.01, 5)).text
+    '2.0 ± 0.1'
+    """
+    errors = [r["test_error_percent"] for r in (row, other)]
+    if not errors[1]:
+        return Ratio(math.inf, None)
+    value = errors[0] / errors[1]
+    if spread is None or not errors[0]:
+        return Ratio(value, None)
+    relative = sum(spread.variance(r) / e**2 for r, e in zip((row, other), errors))
+    return Ratio(value, value * math.sqrt(relative))
+
+
+def describe_trend(ratios, spread):
+    """Returns what ratios do from the first to the last; a change within the spread is none.
+
+    Args:
+        ratios: at least two `Ratio`.
+        spread: the `Spread` that they were computed with, or None.
+
+    >>> describe_trend([Ratio(1.0, None), Ratio(2.0, None)], None)
+    'grows'
+    """
+    values = [ratio.value for ratio in ratios]
+    grows = all(later > earlier for earlier, later in itertools.pairwise(values))
+    falls = all(later < earlier for earlier, later in itertools.pairwise(values))
+    deviations = [ratios[0].deviation, ratios[-1].deviation]
+    if None not in deviations:
+        limit = spread.quantile * math.hypot(*deviations)
+        if abs(values[-1] - values[0]) <= limit:
+            return "does not change beyond the spread"
+    return "grows" if grows else "falls" if falls else "neither only grows nor only falls"

@@ -1,0 +1,118 @@
+"""What is more than chance, against arithmetic by hand and chance itself."""
+
+import math
+
+import numpy as np
+import pytest
+
+from rnn_mnist_tf.study.spread import (
+    Ratio,
+    Spread,
+    compare_errors,
+    compare_times,
+    describe_trend,
+    divide_errors,
+    pool_spread,
+)
+
+
+def row(error, spread=None, seeds=2, **others):
+    """A configuration's figures."""
+    return {"test_error_percent": error, "test_error_spread": spread, "seeds": seeds, **others}
+
+
+def test_the_spread_is_pooled():
+    """9 / 9 with one degree of freedom, 25 / 50 with three: (1 + 3 * 0.5) / 4."""
+    rows = [row(9.0, 3.0), row(50.0, 5.0, seeds=4), row(7.0, seeds=1), row(0.0, 0.0, seeds=9)]
+    assert pool_spread(rows) == Spread(0.625, 4)
+    assert pool_spread(rows[2:]) is None
+    assert pool_spread([]) is None
+
+
+def test_the_variance_of_a_mean():
+    """In proportion to the error, divided by the seeds."""
+    assert Spread(0.02, 3).variance(row(5.0, seeds=4)) == pytest.approx(0.025)
+
+
+@pytest.mark.parametrize(
+    ("freedom", "quantile"),
+    [(1, math.tan(math.pi * 0.475)), (2, 0.95 * math.sqrt(2 / (1 - 0.95**2)))],
+)
+def test_the_quantile(freedom, quantile):
+    """Student's distribution has a closed form for one and two degrees of freedom."""
+    assert Spread(1.0, freedom).quantile == pytest.approx(quantile)
+
+
+def test_the_verdict():
+    """At 4.303 deviations of sqrt(0.02 (2 + e) / 2) a difference begins to count."""
+    spread = Spread(0.02, 2)
+    for error, verdict in (
+        (2.95, "the same within the spread"),  # the limit is 0.957
+        (2.97, "higher"),  # 0.959
+        (1.25, "the same within the spread"),  # 0.776
+        (1.2, "lower"),  # 0.770
+    ):
+        assert compare_errors(row(error), row(2.0), spread) == (error - 2.0, verdict)
+    assert compare_errors(row(2.97), row(2.0, seeds=1), spread)[1] == "the same within the spread"
+
+
+def test_no_spread_no_verdict():
+    """One seed each says nothing of chance."""
+    assert compare_errors(row(9.0), row(3.0), None) == (6.0, "measured with one seed each")
+
+
+def test_equals_are_told_apart_once_in_twenty_times():
+    """Two configurations of one error, among others that err less and more."""
+    random = np.random.default_rng(0)
+    truth = np.array([2.0, 2.0, 1.0, 10.0])
+    found = 0
+    for _ in range(4000):
+        errors = random.normal(truth, np.sqrt(0.01 * truth), size=(2, 4))
+        rows = [row(*pair) for pair in zip(errors.mean(0), errors.std(0, ddof=1))]
+        found += compare_errors(rows[0], rows[1], pool_spread(rows))[1] != (
+            "the same within the spread"
+        )
+    # Three deviations of a binomial count: 3 sqrt(0.05 * 0.95 / 4000) = 0.0103.
+    assert found / 4000 == pytest.approx(0.05, abs=0.0104)
+
+
+def test_times_are_compared_seed_by_seed():
+    """One round against the same round; a range where rounds differ; no common seed, the rows."""
+
+    def record(seed, seconds):
+        return {"seed": seed, "result": {"train_seconds": seconds}}
+
+    records = {"a0": record(0, 10.0), "a1": record(1, 40.0), "b0": record(0, 5.0)}
+    records |= {"b1": record(1, 10.0), "c0": record(0, 20.02)}
+    one = row(1.0, points=["a0", "a1"], train_seconds=10.0)
+    two = row(1.0, points=["b0", "b1"], train_seconds=5.0)
+    assert compare_times(one, two, records) == "2.0 to 4.0 x"
+    assert compare_times({**one, "points": ["a0"]}, two, records) == "2.0 x"
+    assert compare_times({**one, "points": ["a1"]}, {**two, "points": ["c0"]}, records) == "2.0 x"
+
+
+def test_a_ratio_of_errors():
+    """3 / 2 sqrt(0.02 (1 / 6 + 1 / 4)): by the derivatives of a / b."""
+    ratio = divide_errors(row(3.0), row(2.0), Spread(0.02, 5))
+    derivatives = np.array([1 / 2, -3 / 4])
+    variances = 0.02 * np.array([3.0, 2.0]) / 2
+    assert ratio == pytest.approx((1.5, math.sqrt(derivatives**2 @ variances)))
+    assert divide_errors(row(3.0), row(2.0), None) == Ratio(1.5, None)
+    assert divide_errors(row(3.0), row(0.0), Spread(0.02, 5)) == Ratio(math.inf, None)
+    assert divide_errors(row(0.0), row(3.0), Spread(0.02, 5)) == Ratio(0.0, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "deviation", "trend"),
+    [
+        ((1.0, 2.0, 3.0), 0.1, "grows"),
+        ((3.0, 2.0, 1.0), 0.1, "falls"),
+        ((1.0, 4.0, 3.0), 0.1, "neither only grows nor only falls"),
+        ((1.0, 2.0, 3.0), 0.4, "does not change beyond the spread"),  # 4.303 sqrt(2) 0.4 = 2.4
+        ((1.0, 2.0, 3.0), None, "grows"),
+    ],
+)
+def test_a_trend(values, deviation, trend):
+    """What is not more than chance from the first to the last is none."""
+    ratios = [Ratio(value, deviation) for value in values]
+    assert describe_trend(ratios, Spread(0.02, 2)) == trend
