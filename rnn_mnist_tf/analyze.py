@@ -11,7 +11,12 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report.analyses import ANALYSES
 from rnn_mnist_tf.training.files import write_text
 from rnn_mnist_tf.training.strategy import configure_threads
-from rnn_mnist_tf.training.workdir import load_model, load_run_dataset, read_description
+from rnn_mnist_tf.training.workdir import (
+    check_dataset,
+    load_model,
+    load_run_dataset,
+    read_description,
+)
 
 _IMAGES = 500
 
@@ -39,12 +44,14 @@ def define_flags(flag_values):
     flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
     define_analyses(flag_values, list(ANALYSES))
     flags.DEFINE_string("output", "", "A JSON file for the figures too.", flag_values=flag_values)
+    flags.DEFINE_string("data_dir", "", "For a run on IDX files.", flag_values=flag_values)
+    flags.DEFINE_string("tfds_dir", "", "Where TFDS keeps data sets.", flag_values=flag_values)
     flags.DEFINE_integer(
         "cores", 0, "Cores to use; 0 means all.", lower_bound=0, flag_values=flag_values
     )
 
 
-def run(workdir, analyses=tuple(ANALYSES), dataset=None, output=""):
+def run(workdir, analyses=tuple(ANALYSES), dataset=None, output="", data_dir="", tfds_dir=""):
     """Measures the model of a run on the first 500 training images of its data set.
 
     Args:
@@ -52,6 +59,7 @@ def run(workdir, analyses=tuple(ANALYSES), dataset=None, output=""):
         analyses: names of `rnn_mnist_tf.report.analyses.ANALYSES`.
         dataset: a `Dataset`; loaded as the run's configuration says if None.
         output: a JSON file; what it holds of other analyses stays.
+        data_dir, tfds_dir: see `load_run_dataset`.
 
     Returns:
         `{name: figures}`.
@@ -62,7 +70,8 @@ def run(workdir, analyses=tuple(ANALYSES), dataset=None, output=""):
     """
     model, description = load_model(workdir)
     if dataset is None:
-        dataset = load_run_dataset(description)
+        dataset = load_run_dataset(description, "", data_dir, tfds_dir)
+        check_dataset(description, dataset)
     images = dataset.train_images[:_IMAGES]
     figures = {name: ANALYSES[name](model, images) for name in analyses}
     if output:
@@ -82,7 +91,8 @@ def main(values):
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
     configure_threads(values.cores, read_description(values.workdir).config.model)
-    print(json.dumps(run(values.workdir, values.analyses, output=values.output)))
+    places = {"data_dir": values.data_dir, "tfds_dir": values.tfds_dir}
+    print(json.dumps(run(values.workdir, values.analyses, output=values.output, **places)))
     return 0
 
 

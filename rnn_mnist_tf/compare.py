@@ -22,12 +22,11 @@ from rnn_mnist_tf.study import (
     format_csv,
     format_json,
     format_markdown,
-    lock,
     merge_seeds,
     parse_grids,
     save_pictures,
 )
-from rnn_mnist_tf.training.files import write_text
+from rnn_mnist_tf.training.files import lock, write_text
 
 
 class Outcome(typing.NamedTuple):
@@ -116,7 +115,7 @@ def run(
     check_points(waiting, analyses=analyses)
     runner.check_results()
     handling = handling_stops(children.stop) if handle_signals else contextlib.nullcontext()
-    with lock(workdir), handling:
+    with lock(workdir, "compare"), handling:
         return _run_points(points, runner, _Progress(len(points)) if progress else None)
 
 

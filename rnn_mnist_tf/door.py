@@ -5,10 +5,12 @@ import pathlib
 import sys
 import traceback
 
+import tensorflow as tf
 from absl import flags
 from absl import logging as absl_logging
 
 _PACKAGE = pathlib.Path(__file__).parent
+_LONGEST_REASON = 200
 
 
 def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
@@ -58,9 +60,12 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
         return _fail(name, "stopped by Ctrl-C.", 130)
     except flags.Error as error:  # flags whose mistake only `main` can see
         return _fail(name, error, 2)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, MemoryError, tf.errors.ResourceExhaustedError) as error:
         if values.traceback:
             traceback.print_exc()
+        if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
+            reason = one_line(error)[:_LONGEST_REASON] or "no more was said."
+            error = f"not enough memory; use a smaller model, image or batch: {reason}"
         return _fail(name, error, 1)
 
 

@@ -43,7 +43,7 @@ def define_flags(flag_values):
         "invert",
         "auto",
         list(INVERT),
-        "Whether drawings are dark on light; auto asks the border.",
+        "Whether images are dark on light; auto asks a drawing's border, and leaves a whole image.",
         flag_values=flag_values,
     )
     flags.DEFINE_enum(
@@ -75,6 +75,11 @@ def run(workdir, paths, invert="auto", fit="auto"):
     if not files:
         raise InputError(
             f"Received {list(map(str, paths))}, expected image files or directories that hold some."
+        )
+    if fit == "digit" and len(description.image_shape) == 3:
+        raise InputError(
+            "Received fit='digit' and a model of colour images, which sees them whole, expected "
+            "--fit=whole."
         )
     as_digit = fit == "digit" or (
         fit == "auto" and description.config.dataset.split(":")[0] in _DIGITS

@@ -2,7 +2,6 @@
 
 import dataclasses
 import itertools
-import json
 import os
 import pathlib
 import re
@@ -14,9 +13,9 @@ from absl import flags
 
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.study import Point, format_markdown, merge_seeds, save_pictures
+from rnn_mnist_tf.study import format_markdown, merge_seeds, read_record, save_pictures
 from rnn_mnist_tf.study.claims import SECTIONS
-from rnn_mnist_tf.study.grid import FLAG_NAMES, value_text
+from rnn_mnist_tf.study.grid import value_text
 from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.files import write_text
 
@@ -113,7 +112,7 @@ def read_study(directory):
     """
     points, records = [], {}
     for path in sorted(pathlib.Path(directory).glob("[!.]*.json")):
-        point, record = _read_record(path)
+        point, record = read_record(path)
         points.append(point)
         records[point.name] = record
     if not records:
@@ -130,30 +129,6 @@ def read_study(directory):
             )
     note = pathlib.Path(directory) / NOTE
     return Study(points, records, rows, note.read_text().strip() if note.is_file() else "")
-
-
-def _read_record(path):
-    """Returns a record and its `Point`; in its configuration, fields of later days are added."""
-    try:
-        record = json.loads(path.read_text())
-        config = TrainConfig(**record["config"])
-        point = Point(config, record["cores"], record["settings"], record["choices"])
-        if point.name != path.stem:
-            raise ValueError(f"it is the one of {point.name}.")
-        unknown = ({*point.settings} | {*point.choices}) - {*FLAG_NAMES}
-        if unknown:
-            raise ValueError(f"{sorted(unknown)} are no flags.")
-        (row,) = merge_seeds([point], {point.name: record})
-        losses = [line["loss"] for line in record["curve"]]
-        numbers = [row["test_error_percent"], record["result"]["test_examples"], *losses]
-        if not losses or not all(isinstance(number, (int, float)) for number in numbers):
-            raise ValueError("its accuracy, test examples or curve are no numbers.")
-        if not all(isinstance(record[name], str) for name in ("date", "machine")):
-            raise ValueError("its date or machine is no text.")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"Received {path}, expected the record of a point: {error}") from error
-    record["config"] = config.without_places()
-    return point, record
 
 
 def _place(point, axes):

@@ -17,6 +17,7 @@ from rnn_mnist_tf.signals import handling_stops
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training import workdir as workdirs
 from rnn_mnist_tf.training.config import PLACES
+from rnn_mnist_tf.training.files import lock
 from rnn_mnist_tf.training.strategy import configure_threads
 
 _DEFINE = {
@@ -99,21 +100,22 @@ def run(
         strategy,
         steps_per_call,
     )
-    workdir = workdirs.open_workdir(workdir, description, overwrite)
-    result = workdirs.read_result(workdir)
-    if result is not None and workdirs.has_weights(workdir):
-        return result
+    if not overwrite and workdirs.is_complete(workdir):
+        workdirs.open_workdir(workdir, description)  # of this configuration
+        return workdirs.read_result(workdir)
     callbacks = []
     if progress:
         callbacks.append(ProgressBar(config.epochs, trainer.examples, config.batch_size))
-    with _stopping(trainer) if handle_signals else contextlib.nullcontext():
+    stopping = _stopping(trainer) if handle_signals else contextlib.nullcontext()
+    with lock(workdir, "train"), stopping:
+        workdir = workdirs.open_workdir(workdir, description, overwrite)
         complete = trainer.fit(
             (dataset.train_images[held_out], dataset.train_labels[held_out]),
             callbacks,
             workdir / workdirs.CHECKPOINTS,
             lambda history: workdirs.write_metrics(workdir, history),
         )
-    return _finish(trainer, dataset, workdir) if complete else None
+        return _finish(trainer, dataset, workdir) if complete else None
 
 
 def _stopping(trainer):

@@ -18,6 +18,7 @@ from rnn_mnist_tf.study import Children
 from rnn_mnist_tf.study.children import Ending
 from rnn_mnist_tf.study.points import config_flags
 from rnn_mnist_tf.training import checkpoint
+from rnn_mnist_tf.training.files import lock
 from tests.data.test_idx import NAMES, write
 from tests.doors import Answer, assert_refused, finish
 
@@ -291,15 +292,55 @@ def test_a_record_with_other_data_is_not_taken(knock, base, tmp_path, digits):
     assert knock.programs == ["train"]
 
 
-def test_a_damaged_record_among_the_results(knock, base, tmp_path):
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"config": {"cell": "gpu"}}'])
+def test_a_damaged_record_among_the_results(knock, base, tmp_path, text):
     """One line that names the file; nothing is run."""
     path = tmp_path / "results" / "cells" / "cell=gru,seed=0.json"
     path.parent.mkdir(parents=True)
-    path.write_text("{")
+    path.write_text(text)
     flags = ["--grid=cell:gru", f"--results={tmp_path / 'results'}", "--name=cells"]
     answer = knock(*base, *flags, f"--workdir={tmp_path / 'study'}")
     assert_refused(answer, 1, "compare: error: ", str(path))
     assert knock.programs == []
+
+
+def test_a_record_of_an_earlier_day(knock, base, tmp_path):
+    """A field that its configuration does not have yet has its default there."""
+    results = tmp_path / "results"
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    path = results / "cells" / "cell=basic_rnn,seed=0.json"
+    record = read(path)
+    del record["config"]["ema_momentum"]
+    path.write_text(json.dumps(record))
+    assert knock(*flags, f"--workdir={tmp_path / 'two'}").code == 0
+    assert knock.programs == []
+
+
+def test_other_cores_are_another_run(knock, base, tmp_path):
+    """Its time would be another one; what is among the results stays as it is."""
+    results = tmp_path / "results"
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
+    assert knock(*flags, "--cores=2", f"--workdir={tmp_path / 'two'}").code == 0
+    before = contents(results)
+    one = f"--workdir={tmp_path / 'one'}"
+    assert knock(*base, "--grid=cell:basic_rnn", "--noprogress", "--cores=1", one).code == 0
+    answer = knock(*flags, "--cores=2", one)
+    assert_refused(answer, 1, "compare: error: ", "cores: 2, not 1", "--overwrite")
+    assert contents(results) == before
+    assert knock(*base, "--grid=cell:basic_rnn", "--cores=2", one, "--overwrite").code == 0
+    assert knock.programs == ["train"]
+    assert read(tmp_path / "one" / "points" / "cell=basic_rnn,seed=0" / "point.json")["cores"] == 2
+
+
+def test_more_is_measured_where_the_data_has_moved(knock, base, tmp_path, idx_files):
+    """The run's own configuration still says where it was."""
+    place = shutil.copytree(idx_files[1].partition("=")[2], tmp_path / "before")
+    command = [*base, "--grid=cell:basic_rnn", f"--workdir={tmp_path / 'study'}", "--noprogress"]
+    assert knock(*command, f"--data_dir={place}").code == 0
+    place = place.rename(tmp_path / "after")
+    assert knock(*command, f"--data_dir={place}", "--analyses=speed").code == 0
+    assert knock.programs == ["analyze"]
 
 
 @pytest.mark.parametrize(
@@ -349,7 +390,7 @@ def test_a_workdir_that_cannot_be_written(knock, base):
 
 def test_two_at_a_time(knock, base, tmp_path):
     """The second is refused, and leaves the first alone."""
-    with compare.lock(tmp_path):
+    with lock(tmp_path, "compare"):
         answer = knock(*base, "--grid=cell:gru", f"--workdir={tmp_path}")
     assert_refused(answer, 1, "compare: error: ", str(tmp_path), "another compare")
     assert knock.programs == []

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import pytest
+import tensorflow as tf
 from absl import flags
 
 import rnn_mnist_tf
@@ -114,6 +115,21 @@ def test_errors_are_one_line(knock, error, code):
     """Whatever the text of a mistake, the user sees one line."""
     words = str(error).split()[:2] if code == 1 else ["Ctrl-C"]
     assert_refused(knock(fail_with(error)), code, "test: error: ", *words)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        tf.errors.ResourceExhaustedError(None, None, "OOM when allocating " + "x" * 999),
+    ],
+    ids=["python", "tensorflow"],
+)
+def test_a_lack_of_memory_is_one_line(knock, error):
+    """It says what to do, and not all that TensorFlow says."""
+    answer = knock(fail_with(error))
+    assert_refused(answer, 1, "test: error: ", "not enough memory", "smaller")
+    assert len(answer.err) < 400
 
 
 def test_traceback_on_demand(knock):

@@ -1,5 +1,6 @@
 """The predict door: an answer for each file, whatever is wrong with the others."""
 
+import json
 import re
 
 import numpy as np
@@ -164,6 +165,17 @@ def test_fit_is_for_models_of_digits(workdir, drawings, dataset, digit):
     results = {fit: predict.run(workdir, [path], fit=fit)[0] for fit in ("auto", "digit", "whole")}
     assert results["auto"] == results["digit" if digit else "whole"]
     assert results["digit"].probability != results["whole"].probability
+
+
+def test_a_model_of_colour_images_has_no_digits(workdir, drawings):
+    """Cropping and centring are for drawings in gray."""
+    path = workdir / "config.json"
+    values = json.loads(path.read_text())
+    values["image_shape"] = [28, 28, 3]
+    values["config"]["grayscale"] = "article"
+    path.write_text(json.dumps(values))
+    with pytest.raises(InputError, match="--fit=whole"):
+        predict.run(workdir, [drawings / "01.png"], fit="digit")
 
 
 def test_no_files(call, trained, tmp_path):

@@ -16,6 +16,7 @@ from rnn_mnist_tf.data import validation_split
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.training import checkpoint
 from rnn_mnist_tf.training import workdir as workdirs
+from rnn_mnist_tf.training.files import lock
 from rnn_mnist_tf.training.workdir import load_model
 from tests.data.test_idx import NAMES, idx_bytes, make_arrays, write
 from tests.doors import assert_refused, finish
@@ -348,6 +349,17 @@ def test_numbers_out_of_range(call, tmp_path, flag):
     assert_refused(answer, answer.code, "train: error: ", flag[2:].split("=")[0])
     assert answer.code in (1, 2)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("overwrite", ["--overwrite", "--nooverwrite"])
+def test_two_at_a_time(call, workdir, small_config, overwrite):
+    """The second would write and delete what is the first one's: it is refused, in one line."""
+    (workdir / "result.json").unlink()
+    before = contents(workdir)
+    with lock(workdir, "train"):
+        answer = call("train", *flags_of(small_config), f"--workdir={workdir}", overwrite)
+    assert_refused(answer, 1, "train: error: ", str(workdir), "another train")
+    assert contents(workdir) == before
 
 
 @pytest.mark.parametrize("place", ["/proc/run", "file/run"])

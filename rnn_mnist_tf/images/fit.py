@@ -94,7 +94,8 @@ def fit_image(image, image_shape, invert="auto", as_digit=True):
     Args:
         image: a `PIL.Image` of mode L or RGB.
         image_shape: `(h, w)` or `(h, w, 3)`.
-        invert: `yes`, `no`, or `auto`: yes if the border is lighter than half. For digits only.
+        invert: `yes`, `no`, or `auto`: of a drawing, yes if the border is lighter than half; of a
+            whole image, no.
         as_digit: whether the image is a drawing on plain ground.
 
     Returns:
@@ -110,10 +111,10 @@ def fit_image(image, image_shape, invert="auto", as_digit=True):
     (255, 0, 20)
     """
     height, width = image_shape[:2]
-    if len(image_shape) == 3:
-        return np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BICUBIC))
-    image = image.convert("L")
-    if not as_digit:
+    colour = len(image_shape) == 3
+    image = image.convert("RGB" if colour else "L")
+    if colour or not as_digit:
+        image = ImageOps.invert(image) if invert == "yes" else image
         return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
     pixels = np.asarray(image, np.float64)
     if invert == "yes" or (invert == "auto" and _border(pixels).mean() > 127.5):

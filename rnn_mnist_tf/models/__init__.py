@@ -6,7 +6,7 @@ from rnn_mnist_tf.models.cnn import build_cnn
 from rnn_mnist_tf.models.cnn_rnn import build_cnn_rnn
 from rnn_mnist_tf.models.front import Front
 from rnn_mnist_tf.models.heads import HEADS
-from rnn_mnist_tf.models.registry import BUDGETS, MODELS, READ_BY, build_model
+from rnn_mnist_tf.models.registry import BUDGETS, MODELS, READ_BY, SIZELESS, build_model
 from rnn_mnist_tf.models.renet import build_renet
 from rnn_mnist_tf.models.rnn import build_rnn
 from rnn_mnist_tf.models.serialize import SERIALIZATIONS, SHUFFLES
@@ -20,6 +20,7 @@ __all__ = [
     "READ_BY",
     "SERIALIZATIONS",
     "SHUFFLES",
+    "SIZELESS",
     "Front",
     "build_cldnn",
     "build_cnn",

@@ -15,6 +15,7 @@ from rnn_mnist_tf.models.serialize import sequence_shape
 
 BUDGETS = ("cnn_rnn", "rnn")
 _CONVOLUTIONS = ("cnn_rnn", "cnn", "cldnn")
+_CELLS = ("rnn", "cnn_rnn", "cldnn", "renet")
 # The fields of a configuration that some models alone read, and which do.
 READ_BY = {
     "scan": ("rnn",),
@@ -29,7 +30,15 @@ READ_BY = {
     "head": ("rnn", *_CONVOLUTIONS),
     "bidirectional": ("rnn", "cnn_rnn", "cldnn"),
     "residual": ("rnn", "cnn_rnn", "cldnn"),
+    "input_keep_prob": _CELLS,
+    "output_keep_prob": _CELLS,
+    "state_keep_prob": _CELLS,
 }
+# Those of them that change no model's size, so that no budget depends on them.
+SIZELESS = (
+    *("blank_steps", "shuffle_steps", "residual"),
+    *("input_keep_prob", "output_keep_prob", "state_keep_prob"),
+)
 
 
 def _cell_maker(config, num_layers):

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.training.predictor import evaluation_batch
 
 _TOLERANCE = 1e-5
 
@@ -90,11 +91,15 @@ def export_saved_model(model, directory, images):
 
 
 def largest_difference(classifier, directory, images):
-    """Returns the largest difference between a live classifier's answers and a SavedModel's."""
+    """Returns the largest difference between a live classifier's answers and a SavedModel's.
+
+    As many images are answered at once as in `make_predictor`, so that large ones fit in memory.
+    """
     served = tf.saved_model.load(str(directory)).signatures["serving_default"]
-    images = tf.constant(images)
-    live, loaded = classifier.classify(images), served(images=images)
-    return max(
-        float(np.max(np.abs(live[name].numpy() - loaded[name].numpy()), initial=0))
-        for name in ("logits", "probabilities")
-    )
+    largest, size = 0.0, evaluation_batch(images.shape[1:])
+    for begin in range(0, len(images), size):
+        batch = tf.constant(images[begin : begin + size])
+        live, loaded = classifier.classify(batch), served(images=batch)
+        for name in ("logits", "probabilities"):
+            largest = max(largest, float(np.max(np.abs(live[name] - loaded[name]))))
+    return largest

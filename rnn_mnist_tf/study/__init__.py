@@ -4,7 +4,8 @@ from rnn_mnist_tf.study.check import check_points
 from rnn_mnist_tf.study.children import Children
 from rnn_mnist_tf.study.grid import GridError, Point, parse_grids
 from rnn_mnist_tf.study.pictures import save_pictures
-from rnn_mnist_tf.study.points import PointRunner, lock
+from rnn_mnist_tf.study.points import PointRunner
+from rnn_mnist_tf.study.record import read_record
 from rnn_mnist_tf.study.table import format_csv, format_json, format_markdown, merge_seeds
 
 __all__ = [
@@ -16,8 +17,8 @@ __all__ = [
     "format_csv",
     "format_json",
     "format_markdown",
-    "lock",
     "merge_seeds",
     "parse_grids",
+    "read_record",
     "save_pictures",
 ]

@@ -41,7 +41,7 @@ class Section(typing.NamedTuple):
 
 def answer_cells(rows, records):
     """Says by how much more layers change the error and the time, cell by cell."""
-    spread = pool_spread(rows)
+    spread = _spread(rows, records)
     sentences, verdicts = [_spread_sentence(spread)], {}
     for cell, layers in _group(rows, records, "num_layers").items():
         parts = []
@@ -50,7 +50,7 @@ def answer_cells(rows, records):
             verdicts.setdefault(count, []).append(verdict)
             parts.append(
                 f"{count} layers {difference:+.2f} points of error ({verdict}) "
-                f"for {compare_times(layers[count], layers[1], records)} the time"
+                f"for {compare_times(layers[count], layers[1], records)}"
             )
         if parts:
             sentences.append(f"{cell}: against 1 layer, {'; '.join(parts)}.")
@@ -67,7 +67,7 @@ def answer_cells(rows, records):
 
 def answer_scans(rows, records):
     """Says by how much each scan differs from rows."""
-    spread = pool_spread(rows)
+    spread = _spread(rows, records)
     by_scan = {_value(row, records, "scan"): row for row in rows}
     sentences = [_spread_sentence(spread)]
     base = by_scan.pop("rows", None)
@@ -83,15 +83,19 @@ def answer_scans(rows, records):
         difference, verdict = compare_errors(row, base, spread)
         sentences.append(
             f"{scan}: {_error(row)}, {difference:+.2f} points against rows ({verdict}), "
-            f"{compare_times(row, base, records)} the time."
+            f"{compare_times(row, base, records)}."
         )
     return sentences
 
 
 def answer_taps(rows, records):
     """Says what an order that is lost costs, by the depth of the features."""
-    spread, cost = pool_spread(rows), {}
-    sentences = [_spread_sentence(spread)]
+    # Ways to serialize are apart: a way that hardly learns says nothing of how another one spreads.
+    spreads, cost, sentences = {}, {}, []
+    for serialize in dict.fromkeys(_value(row, records, "serialize") for row in rows):
+        members = [row for row in rows if _value(row, records, "serialize") == serialize]
+        spreads[serialize] = _spread(members, records)
+        sentences.append(f"{serialize}: {_spread_sentence(spreads[serialize])}")
     for place, orders in _group(rows, records, "shuffle_steps").items():
         errors = {order: row["test_error_percent"] for order, row in orders.items()}
         parts = [f"{errors[order]:.2f} % {_ORDERS[order]}" for order in _ORDERS if order in errors]
@@ -99,16 +103,16 @@ def answer_taps(rows, records):
         if not learned:
             parts[-1] += f"; one at least {_NOT_LEARNED}"
         elif {"none", "fresh"} <= set(errors):
-            ratio = divide_errors(orders["fresh"], orders["none"], spread)
-            parts[-1] += f", {ratio.text} x the error in order"
             serialize, tap = (_value(orders["none"], records, n) for n in ("serialize", "tap"))
+            ratio = divide_errors(orders["fresh"], orders["none"], spreads[serialize])
+            parts[-1] += f", {ratio.text} x the error in order"
             cost.setdefault(serialize, []).append((tap, ratio))
         sentences.append(f"{place}: {', '.join(parts)}.")
     for serialize, ratios in cost.items():
         if len(ratios) < 2:
             continue
         ratios.sort()
-        trend = describe_trend([ratio for _, ratio in ratios], spread)
+        trend = describe_trend([ratio for _, ratio in ratios], spreads[serialize])
         sentences.append(
             f"By {serialize}, what the order is worth {trend} with depth: "
             f"{', '.join(f'{ratio.text} x after block {tap}' for tap, ratio in ratios)}."
@@ -118,10 +122,11 @@ def answer_taps(rows, records):
 
 def answer_memory(rows, records):
     """Says what blank steps after the image cost each cell, and how much of a gradient is left."""
-    sentences = [_spread_sentence(pool_spread(rows))]
+    seeds = any(row["test_error_spread"] is not None for row in rows)
+    sentences = [] if seeds else [_spread_sentence(None)]
     for cell, steps in _group(rows, records, "blank_steps").items():
         errors = [
-            f"{row['test_error_percent']:.2f} % after {count}"
+            f"{_error(row)} after {count}"
             f"{'' if _has_learned(row, records) else ' (no better than a guess)'}"
             for count, row in sorted(steps.items())
         ]
@@ -151,11 +156,14 @@ def _middle_share(row, records):
 def answer_size(rows, records):
     """Says how time grows with the image's side, and what a second core gives."""
     sentences, series = [], {}
+    machines = {record["machine"] for record in records.values()}
     for row in rows:
         model, cores, side = (_value(row, records, n) for n in ("model", "cores", "image_size"))
         series.setdefault((model, cores), {})[side] = row
     for (model, cores), sides in series.items():
-        sentences.append(f"{model}, {count_cores(cores)}: {_times(sides)}.")
+        sentences.append(f"{model}, {count_cores(cores)}: {_times(sides, len(machines) == 1)}.")
+    if len(machines) > 1:
+        return [*sentences, f"Measured on {len(machines)} machines: no times are compared."]
     for model in dict.fromkeys(model for model, _ in series):
         side, one, two = _largest_pair(series, (model, 1), (model, 2))
         if side is None:
@@ -176,13 +184,13 @@ def answer_size(rows, records):
     return sentences
 
 
-def _times(sides):
-    """One model's milliseconds by side, and by how much they grow."""
+def _times(sides, compared):
+    """One model's milliseconds by side, and by how much they grow if they can be compared."""
     sides = dict(sorted(sides.items()))
     training = [1000 / row["images_per_second"] for row in sides.values()]
     inference = [row["batch_100_ms"] for row in sides.values()]
     text = f"sides {', '.join(map(str, sides))}: {_join(training)} ms an image in training"
-    if len(sides) > 1:
+    if compared and len(sides) > 1:
         text += f" (from the first to the last {training[-1] / training[0]:.1f} x)"
     if None not in inference:
         text += f", {_join(inference)} ms in inference (batches of 100)"
@@ -203,7 +211,7 @@ def _largest_pair(series, name, other):
 
 def answer_article(rows, records):
     """Says whether rows or columns matter in the article's recipe, and how near it comes."""
-    spread = pool_spread(rows)
+    spread = _spread(rows, records)
     sentences = [_spread_sentence(spread)]
     by_scan = {_value(row, records, "scan"): row for row in rows}
     for scan, row in by_scan.items():
@@ -282,10 +290,18 @@ def _value(row, records, flag):
 
 def _has_learned(row, records):
     """Whether each seed's loss in the last epoch is below that of a guess among the classes."""
+    members = [records[name] for name in row["points"]]
     return all(
-        records[name]["curve"][-1]["loss"] < 0.95 * math.log(records[name]["config"]["num_classes"])
-        for name in row["points"]
+        # Records of earlier days do not say how many classes their data had.
+        member["curve"][-1]["loss"]
+        < 0.95 * math.log(member.get("classes", member["config"]["num_classes"]))
+        for member in members
     )
+
+
+def _spread(rows, records):
+    """The spread of what learned: a guess errs alike with every seed."""
+    return pool_spread([row for row in rows if _has_learned(row, records)])
 
 
 def _error(row):

@@ -1,9 +1,7 @@
 """One point of a study: its run, its analyses, and the file that each number comes from."""
 
-import contextlib
 import dataclasses
 import datetime
-import fcntl
 import functools
 import json
 import pathlib
@@ -13,6 +11,7 @@ import time
 from rnn_mnist_tf.data import load_dataset
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.study.machine import describe_machine
+from rnn_mnist_tf.study.record import read_record
 from rnn_mnist_tf.training import workdir as workdirs
 from rnn_mnist_tf.training.files import write_text
 
@@ -20,38 +19,6 @@ POINTS = "points"
 FAILED = "failed"
 RECORD = "point.json"
 ANALYSES = "analyses.json"
-LOCK = "lock"
-
-
-@contextlib.contextmanager
-def lock(workdir):
-    """Keeps a study's directory, which is made if need be, for this process alone.
-
-    Raises:
-        InputError: another process has it, or it cannot be written.
-
-    >>> import tempfile
-    >>> with lock(tempfile.mkdtemp()) as workdir:
-    ...     (workdir / "lock").exists()
-    True
-    """
-    workdir = pathlib.Path(workdir)
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        (workdir / LOCK).touch()
-    except OSError as error:
-        raise InputError(
-            f"Received workdir={str(workdir)!r}, expected a directory that can be written: {error}."
-        ) from error
-    with open(workdir / LOCK) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InputError(
-                f"Received workdir={str(workdir)!r}, where another compare is running. Wait for "
-                "it, stop it, or choose another --workdir."
-            ) from error
-        yield workdir
 
 
 class PointRunner:
@@ -115,10 +82,10 @@ class PointRunner:
         A point is done if its run is complete, of the same configuration, and analysed as asked:
         the run in `workdir`, or one whose record alone is among the results.
         """
-        path = self.directory(point) / RECORD
-        record = _read_json(path) if path.is_file() and self._is_trained(point) else None
-        record = record or self._read_published(point)
-        return record if record and set(self.analyses) <= set(record["analyses"]) else None
+        for record in (self._read_own(point), self._read_published(point)):
+            if record is not None and set(self.analyses) <= set(record["analyses"]):
+                return record
+        return None
 
     def read_failure(self, point):
         """Returns what was recorded of a point that failed, or None."""
@@ -150,7 +117,10 @@ class PointRunner:
                 f"--analyses={','.join(missing)}",
                 f"--output={self.directory(point) / ANALYSES}",
                 f"--cores={point.cores}",
+                f"--tfds_dir={point.config.tfds_dir}",
             ]
+            if point.config.dataset == "idx":  # it may have moved since
+                flags.append(f"--data_dir={point.config.data_dir}")
             if not self._succeeds(point, "analyze", flags):
                 return None
         return self._write_record(point, time.perf_counter() - begin)
@@ -175,23 +145,22 @@ class PointRunner:
     def _published_path(self, point):
         return pathlib.Path(self.results) / self.study / f"{point.name}.json"
 
+    def _read_own(self, point):
+        """Returns the record of the run in the point's place, or None."""
+        path = self.directory(point) / RECORD
+        return _read_json(path) if path.is_file() and self._is_trained(point) else None
+
     def _read_published(self, point):
         """Returns a record of the same run among the results, or None."""
         if not self.results or not self._published_path(point).is_file():
             return None
-        record = _read_json(self._published_path(point))
-        ours = (point.config.without_places(), point.cores)
-        if (record["config"], record["cores"]) != ours:
+        held, record = read_record(self._published_path(point))
+        if point.config.differences(held.config) or point.cores != held.cores:
             return None
         return record if record["data_digest"] == _data_digest(*point.config.source) else None
 
     def _is_trained(self, point):
-        directory = self.directory(point)
-        return (
-            workdirs.has_weights(directory)
-            and workdirs.read_result(directory) is not None
-            and not self._differences(point)
-        )
+        return workdirs.is_complete(self.directory(point)) and not self._differences(point)
 
     def _differences(self, point):
         """How the run in a point's place differs from the point; empty if there is none."""
@@ -199,6 +168,10 @@ class PointRunner:
             return []
         held = workdirs.read_description(self.directory(point))
         different = point.config.differences(held.config)
+        path = self.directory(point) / RECORD
+        cores = _read_json(path)["cores"] if path.is_file() else point.cores
+        if cores != point.cores:
+            different.append(f"cores: {point.cores}, not {cores}")
         moved = point.config.source != held.config.source
         if not different and moved and _data_digest(*point.config.source) != held.data_digest:
             different.append("other training images or labels")
@@ -233,6 +206,7 @@ class PointRunner:
             write_text(directory / RECORD, _to_text(record))
             return record
         lines = (directory / workdirs.METRICS).read_text().splitlines()
+        description = workdirs.read_description(directory)
         record = {
             "study": self.study,
             "point": point.name,
@@ -241,7 +215,8 @@ class PointRunner:
             "seed": point.config.seed,
             "cores": point.cores,
             "config": point.config.without_places(),
-            "data_digest": workdirs.read_description(directory).data_digest,
+            "classes": len(description.class_names),
+            "data_digest": description.data_digest,
             "curve": [json.loads(line) for line in lines],
             "result": workdirs.read_result(directory),
             "analyses": self._read_analyses(point),

@@ -33,7 +33,7 @@ class Spread(typing.NamedTuple):
 
 
 def pool_spread(rows):
-    """Returns the `Spread` between seeds, pooled over configurations; None without one.
+    """Returns the `Spread` between seeds, pooled over configurations; None where none is seen.
 
     Mistakes are counted, and a count's variance grows with it, so configurations that make few and
     many can be pooled in proportion to their errors only:
@@ -43,7 +43,7 @@ def pool_spread(rows):
     over the configurations with n >= 2 seeds and an error above 0, both in percent.
 
     Args:
-        rows: from `merge_seeds`.
+        rows: from `merge_seeds`, of configurations that learned: a guess errs alike each time.
 
     >>> rows = [{"test_error_percent": 4.0, "test_error_spread": 0.2, "seeds": 2}]
     >>> pool_spread(rows)
@@ -54,10 +54,9 @@ def pool_spread(rows):
         for row in rows
         if row["test_error_spread"] is not None and row["test_error_percent"]
     ]
-    if not parts:
-        return None
     freedom = sum(degrees for degrees, _ in parts)
-    return Spread(math.fsum(degrees * part for degrees, part in parts) / freedom, freedom)
+    total = math.fsum(degrees * part for degrees, part in parts)
+    return Spread(total / freedom, freedom) if total else None
 
 
 def compare_errors(row, other, spread):
@@ -86,24 +85,25 @@ def compare_errors(row, other, spread):
 def compare_times(row, other, records):
     """Returns how many times as long as the other's the first's training took, as text.
 
-    Seeds of one number ran in one round of the study, so they are compared with each other; the
-    text is a range where two rounds differ.
+    Each seed is compared with the same seed, measured in the same round of the study, and only
+    where one machine measured both. The text is a range where two rounds differ.
 
     Args:
         row, other: from `merge_seeds`.
         records: `{point name: record}`.
     """
     ours, theirs = (
-        {records[name]["seed"]: records[name]["result"] for name in r["points"]}
-        for r in (row, other)
+        {records[name]["seed"]: records[name] for name in r["points"]} for r in (row, other)
     )
     ratios = [
-        ours[seed]["train_seconds"] / theirs[seed]["train_seconds"]
+        ours[seed]["result"]["train_seconds"] / theirs[seed]["result"]["train_seconds"]
         for seed in ours
-        if seed in theirs
-    ] or [row["train_seconds"] / other["train_seconds"]]
+        if seed in theirs and ours[seed]["machine"] == theirs[seed]["machine"]
+    ]
+    if not ratios:
+        return "a time of another machine, not compared,"
     low, high = f"{min(ratios):.1f}", f"{max(ratios):.1f}"
-    return f"{low} x" if low == high else f"{low} to {high} x"
+    return f"{low} x the time" if low == high else f"{low} to {high} x the time"
 
 
 class Ratio(typing.NamedTuple):
@@ -152,7 +152,7 @@ def divide_errors(row, other, spread):
 
 
 def describe_trend(ratios, spread):
-    """Returns what ratios do from the first to the last; a change within the spread is none.
+    """Returns what ratios do from the first to the last; changes within the spread are none.
 
     Args:
         ratios: at least two `Ratio`.
@@ -164,9 +164,9 @@ def describe_trend(ratios, spread):
     values = [ratio.value for ratio in ratios]
     grows = all(later > earlier for earlier, later in itertools.pairwise(values))
     falls = all(later < earlier for earlier, later in itertools.pairwise(values))
-    deviations = [ratios[0].deviation, ratios[-1].deviation]
-    if None not in deviations:
-        limit = spread.quantile * math.hypot(*deviations)
-        if abs(values[-1] - values[0]) <= limit:
+    least, *_, most = sorted(ratios, key=lambda ratio: ratio.value)
+    if None not in (least.deviation, most.deviation):
+        limit = spread.quantile * math.hypot(least.deviation, most.deviation)
+        if most.value - least.value <= limit:
             return "does not change beyond the spread"
     return "grows" if grows else "falls" if falls else "neither only grows nor only falls"

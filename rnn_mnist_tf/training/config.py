@@ -16,6 +16,7 @@ from rnn_mnist_tf.models import (
     READ_BY,
     SERIALIZATIONS,
     SHUFFLES,
+    SIZELESS,
 )
 
 PLACES = ("data_dir", "tfds_dir")
@@ -131,16 +132,31 @@ class TrainConfig:
 
     def _check_read(self):
         """Raises where an option is set that the model does not read: it would change nothing."""
-        # A budget is another model's size, so what that one reads counts too.
-        models = {self.model, self.budget_model} if self.model == "cnn" else {self.model}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
+            models = {self.model} if field.name in SIZELESS else self._sized_as
             readers = READ_BY.get(field.name)
             if readers and value != field.default and not models & set(readers):
                 raise InputError(
                     f"Received {field.name}={value!r} and model={self.model!r}, which does not "
                     f"read it, expected one of {readers}, or no --{field.name}."
                 )
+        self._check_goes_with("patch_size", "scan", "patches", "rnn" in self._sized_as)
+        self._check_goes_with("num_classes", "dataset", "idx", True)
+
+    @property
+    def _sized_as(self):
+        """The models whose options change this one: a budget is another model's size."""
+        return {self.model, self.budget_model} if self.model == "cnn" else {self.model}
+
+    def _check_goes_with(self, name, other, wanted, applies):
+        """Raises where a field is set that only one value of another one reads."""
+        value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
+        if applies and value != default and getattr(self, other) != wanted:
+            raise InputError(
+                f"Received {name}={value!r} and {other}={getattr(self, other)!r}, which does not "
+                f"read it, expected --{other}={wanted}, or no --{name}."
+            )
 
     def to_json(self):
         """Returns the configuration as JSON text, one field a line."""

@@ -6,6 +6,57 @@ import os
 import pathlib
 import tempfile
 
+from rnn_mnist_tf.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where two programs in one directory are not told apart
+    fcntl = None
+
+
+@contextlib.contextmanager
+def lock(directory, program):
+    """Keeps a directory, which is made if need be, for this process alone.
+
+    The lock is the directory's own and ends with the process, however that ends.
+
+    Args:
+        directory: where a program writes.
+        program: its name, for the message.
+
+    Raises:
+        InputError: another process has it, or it cannot be written.
+
+    >>> with lock(tempfile.mkdtemp(), "train") as directory:
+    ...     directory.is_dir()
+    True
+    """
+    directory = pathlib.Path(directory)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Received workdir={str(directory)!r}, expected a directory that can be written: "
+            f"{error}."
+        ) from error
+    if fcntl is None:
+        yield directory
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise InputError(
+                f"Received workdir={str(directory)!r}, where another {program} is running. Wait "
+                "for it, stop it, or choose another --workdir."
+            ) from error
+        yield directory
+    finally:
+        os.close(handle)
+
 
 @contextlib.contextmanager
 def replacing(path):

@@ -180,9 +180,11 @@ def _without_optimizer(model):
         model.optimizer = optimizer
 
 
-def has_weights(workdir):
-    """Whether a run's weights and their sha256 are there."""
-    return (workdir / WEIGHTS).is_file() and (workdir / WEIGHTS_SHA256).is_file()
+def is_complete(workdir):
+    """Whether a run has ended: its result is there, its weights and their sha256."""
+    return all(
+        (pathlib.Path(workdir) / name).is_file() for name in (RESULT, WEIGHTS, WEIGHTS_SHA256)
+    )
 
 
 def load_run_dataset(description, name="", data_dir="", tfds_dir=""):

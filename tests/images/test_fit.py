@@ -246,7 +246,7 @@ def test_faint_noise_is_blank():
 
 
 def test_colour_models_get_the_whole_image():
-    """For a model of colour images nothing is cropped or inverted."""
+    """For a model of colour images nothing is cropped, and inverted only where it is asked for."""
     image = Image.new("RGB", (64, 48), (250, 10, 20))
     image.paste((0, 200, 0), (0, 0, 64, 24))
     fitted = fit_image(image, (32, 32, 3))
@@ -254,6 +254,8 @@ def test_colour_models_get_the_whole_image():
     assert fitted.dtype == np.uint8
     assert fitted[0, 0].tolist() == [0, 200, 0]
     assert fitted[31, 31].tolist() == [250, 10, 20]
+    inverted = fit_image(image, (32, 32, 3), "yes")
+    assert np.abs(inverted.astype(int) - (255 - fitted.astype(int))).max() <= 1  # of rounding
 
 
 def test_gray_models_of_other_things_get_the_whole_image():
@@ -262,6 +264,11 @@ def test_gray_models_of_other_things_get_the_whole_image():
     assert fitted.shape == (24, 18)
     assert fitted[0, 0] == 200
     assert fitted.min() < 60
+    inverted = fit_image(page(30, 200), (24, 18), "yes", as_digit=False)
+    assert np.abs(inverted.astype(int) - (255 - fitted.astype(int))).max() <= 1  # of rounding
+    for invert in ("auto", "no"):
+        again = fit_image(page(30, 200), (24, 18), invert, as_digit=False)
+        np.testing.assert_array_equal(again, fitted)
 
 
 def png_header(width, height):

@@ -16,7 +16,6 @@ TINY = {
     "filters": "2,3,4",
     "tap": 2,
     "reduction": 3,
-    "patch_size": 2,
     "epochs": 1,
     "batch_size": 4,
 }
@@ -28,14 +27,20 @@ CASES = {
     "cnn": {"dense_keep_prob": 0.5},
     "cnn-attention": {"head": "attention", "budget_model": "rnn", "num_units": 10},
     "cldnn": {"head": "attention", "shuffle_steps": "fixed", "residual": True, "num_layers": 2},
-    "renet": {"cell": "gru", "num_layers": 2, "dense_units": 3, "augment_elastic": 0.1},
-    "renet-keras": {"cell": "gru", "api": "keras"},
+    "renet": {
+        "patch_size": 2,
+        "cell": "gru",
+        "num_layers": 2,
+        "dense_units": 3,
+        "augment_elastic": 0.1,
+    },
+    "renet-keras": {"patch_size": 2, "cell": "gru", "api": "keras"},
 }
 # Cells that take no kernel, whose graphs are slow to make.
 OTHER_CELLS = {
     "cnn_rnn-grid": {"cell": "grid_lstm", "tap": 3},
     "cldnn-keras": {"api": "keras", "bidirectional": True, "num_layers": 2},
-    "renet-attention": {"cell": "attention", "output_keep_prob": 0.5},
+    "renet-attention": {"patch_size": 2, "cell": "attention", "output_keep_prob": 0.5},
 }
 every_case = pytest.mark.parametrize("case", CASES)
 SHAPES = {

@@ -87,6 +87,34 @@ def test_the_difference_is_reported(tmp_path):
     assert abs(difference - recount) <= 1e-5
 
 
+def test_the_check_takes_large_images_a_few_at_a_time(tmp_path, monkeypatch):
+    """In batches of two, five images are all looked at, the last one too."""
+    model, images = make_model(), make_images(5)
+    export_saved_model(model, tmp_path / "served", images)
+    monkeypatch.setattr(saved_model, "evaluation_batch", lambda shape: 2)
+    sizes = []
+
+    class Watched(saved_model.Classifier):
+        """Says how many images it is asked about."""
+
+        def __init__(self, model):
+            super().__init__(model)
+            classify = self.classify
+
+            def watched(batch):
+                sizes.append(len(batch))
+                answers = dict(classify(batch))
+                if len(batch) == 1:
+                    answers["logits"] = answers["logits"] + 0.25
+                return answers
+
+            self.classify = watched
+
+    difference = saved_model.largest_difference(Watched(model), tmp_path / "served", images)
+    assert sizes == [2, 2, 1]
+    assert difference == pytest.approx(0.25, abs=1e-5)
+
+
 def test_the_check_sees_a_difference(tmp_path):
     """A SavedModel of other weights is found out."""
     model, images = make_model(), make_images(3)

@@ -42,6 +42,8 @@ def make_study(points, figures):
             "seed": point.config.seed,
             "cores": point.cores,
             "config": point.config.without_places(),
+            "classes": 10,
+            "data_digest": "0123",
             "date": "2026-11-25T01:02:03+00:00",
             "machine": "2 cores of a machine",
             **record,

@@ -143,6 +143,38 @@ def test_what_did_not_learn_is_not_compared():
     )
 
 
+def test_a_guess_has_no_part_in_the_spread():
+    """Seeds that did not learn err alike, which says nothing of those that did."""
+    points = parse_grids(["scan:rows,pixels"], seeds=2)
+    records = make_study(points, errors(1.9, 2.1, 88.7, 88.7))
+    for point in points[2:]:
+        records[point.name]["curve"][-1]["loss"] = 2.3
+    sentences = SECTIONS["scans"].answer(merge_seeds(points, records), records)
+    assert sentences[0] == SPREAD.format("0.10")
+
+
+def test_a_guess_is_one_among_the_classes_of_the_data():
+    """A data set of TFDS has its own number of classes: a loss of 2.5 is none among a hundred."""
+    points = parse_grids(["scan:pixels"])
+    records = make_study(points, errors(80))
+    record = records[points[0].name]
+    record["curve"][-1]["loss"] = 2.5
+    rows = merge_seeds(points, records)
+    assert "did not learn" in SECTIONS["scans"].answer(rows, records)[-1]
+    record["classes"] = 100
+    assert "did not learn" not in SECTIONS["scans"].answer(rows, records)[-1]
+
+
+def test_ways_to_serialize_spread_apart():
+    """A way that hardly learns decides nothing about one that does."""
+    grid = ["serialize:rows,positions;shuffle_steps:none,fresh"]
+    sentences = answer("taps", grid, errors(1.9, 2.1, 3.9, 4.1, 20, 60, 50, 70), seeds=2)
+    assert sentences[0] == "rows: " + SPREAD.format("0.09")
+    # 800 / 40 and 200 / 60: a dispersion of 11.7
+    assert sentences[1] == "positions: " + SPREAD.format("3.42")
+    assert "2.0 ± 0.1 x the error in order" in sentences[2]
+
+
 def test_scans_without_rows():
     """What is there is said; it is compared with nothing."""
     figures = errors(3, 4, train_seconds=7.0)
@@ -168,7 +200,7 @@ def test_taps(fresh, trend, ratios):
     figures = errors(2, 3, fresh[0], 2, 3, fresh[1])
     sentences = answer("taps", ["tap:1,2;shuffle_steps:none,fixed,fresh"], figures)
     assert sentences == [
-        "One seed each: differences of a few tenths may be chance.",
+        "rows: One seed each: differences of a few tenths may be chance.",
         *[
             f"tap={tap}: 2.00 % in order, 3.00 % in one fixed shuffle, {error:.2f} % in a fresh "
             f"shuffle for each image, {error / 2:.1f} x the error in order."
@@ -187,7 +219,7 @@ def test_taps_with_seeds():
     figures = [{"error": error + seed} for error in (2, 4, 2, 4) for seed in (-0.1, 0.1)]
     grid = ["tap:1,2;shuffle_steps:none,fresh"]
     same = answer("taps", grid, figures, seeds=2)
-    assert same[0] == SPREAD.format("0.09")
+    assert same[0] == "rows: " + SPREAD.format("0.09")
     assert same[1].endswith("2.0 ± 0.1 x the error in order.")
     assert same[-1] == (
         "By rows, what the order is worth does not change beyond the spread with depth: "
@@ -201,7 +233,7 @@ def test_taps_in_part():
     """An order that is missing is left out; one depth is no trend; ways to serialize are apart."""
     grid = ["tap:1,2;serialize:rows,positions;shuffle_steps:none,fixed,fresh"]
     sentences = answer("taps", grid, errors(2, 4, 5, 0, 1, 3), only=[0, 2, 4, 6, 8, 9])
-    assert sentences[1:] == [
+    assert sentences[2:] == [
         "tap=1 rows: 2.00 % in order, 4.00 % in a fresh shuffle for each image, 2.0 x the error in "
         "order.",
         "tap=1 positions: 5.00 % in one fixed shuffle.",
@@ -226,16 +258,16 @@ def forgetting(middle, last, steps=28):
 def test_memory():
     """Errors by blank steps as numbers, not as text; the middle over the last, a mean of seeds."""
     figures = [
-        {"error": 2, "analyses": forgetting(1.0, 2.0)},
-        {"error": 2, "analyses": forgetting(3.0, 2.0)},
+        {"error": 1.9, "analyses": forgetting(1.0, 2.0)},
+        {"error": 2.1, "analyses": forgetting(3.0, 2.0)},
         {"error": 50, "analyses": forgetting(1.0, 4.0, 140)},
         {"error": 50, "analyses": forgetting(0.0, 4.0, 140)},
         {"error": 4, "analyses": {}},
         {"error": 4, "analyses": {}},
     ]
     assert answer("memory", ["blank_steps:0,112,28;cell:gru"], figures, seeds=2) == [
-        SPREAD.format("0.00"),
-        "gru, error by blank steps: 2.00 % after 0, 4.00 % after 28, 50.00 % after 112.",
+        "gru, error by blank steps: 2.00 % ± 0.14 after 0, 4.00 % ± 0.00 after 28, 50.00 % ± 0.00 "
+        "after 112.",
         "gru, 0 blank steps: the logits depend on the middle of the image 1 x as much as on the "
         "last step.",
         "gru, 112 blank steps: the logits depend on the middle of the image 0.12 x as much as on "
@@ -298,6 +330,17 @@ def test_size():
         "second as the CNN (12,300).",
         "At side 112 on 2 cores the RNN (12,345 parameters) trains on 2.78 x as many images a "
         "second as the CNN (12,300).",
+    ]
+
+
+def test_size_on_two_machines():
+    """Their times are said, and not compared."""
+    points = parse_grids(["image_size:14,112;model:rnn"])
+    records = make_study(points, [{"images_per_second": rate} for rate in (1000, 200)])
+    records[points[1].name]["machine"] = "2 cores of another machine"
+    assert SECTIONS["size"].answer(merge_seeds(points, records), records) == [
+        "rnn, all cores: sides 14, 112: 1.00, 5.00 ms an image in training.",
+        "Measured on 2 machines: no times are compared.",
     ]
 
 

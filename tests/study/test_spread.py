@@ -26,6 +26,7 @@ def test_the_spread_is_pooled():
     rows = [row(9.0, 3.0), row(50.0, 5.0, seeds=4), row(7.0, seeds=1), row(0.0, 0.0, seeds=9)]
     assert pool_spread(rows) == Spread(0.625, 4)
     assert pool_spread(rows[2:]) is None
+    assert pool_spread([row(9.0, 0.0)]) is None  # two seeds that agree by chance say nothing
     assert pool_spread([]) is None
 
 
@@ -77,18 +78,22 @@ def test_equals_are_told_apart_once_in_twenty_times():
 
 
 def test_times_are_compared_seed_by_seed():
-    """One round against the same round; a range where rounds differ; no common seed, the rows."""
+    """One round against the same round, and a range where rounds differ."""
 
-    def record(seed, seconds):
-        return {"seed": seed, "result": {"train_seconds": seconds}}
+    def record(seed, seconds, machine="2 cores of A"):
+        return {"seed": seed, "machine": machine, "result": {"train_seconds": seconds}}
 
     records = {"a0": record(0, 10.0), "a1": record(1, 40.0), "b0": record(0, 5.0)}
-    records |= {"b1": record(1, 10.0), "c0": record(0, 20.02)}
-    one = row(1.0, points=["a0", "a1"], train_seconds=10.0)
-    two = row(1.0, points=["b0", "b1"], train_seconds=5.0)
-    assert compare_times(one, two, records) == "2.0 to 4.0 x"
-    assert compare_times({**one, "points": ["a0"]}, two, records) == "2.0 x"
-    assert compare_times({**one, "points": ["a1"]}, {**two, "points": ["c0"]}, records) == "2.0 x"
+    records |= {"b1": record(1, 10.0), "c0": record(0, 1.0, "1 core of A"), "d1": record(1, 1.0)}
+    one, two = row(1.0, points=["a0", "a1"]), row(1.0, points=["b0", "b1"])
+    assert compare_times(one, two, records) == "2.0 to 4.0 x the time"
+    assert compare_times({**one, "points": ["a0"]}, two, records) == "2.0 x the time"
+    # Another machine, and no seed in common: there is nothing to compare.
+    assert "not compared" in compare_times(one, {**two, "points": ["c0"]}, records)
+    assert "not compared" in compare_times(
+        {**one, "points": ["a0"]}, row(1.0, points=["d1"]), records
+    )
+    assert compare_times(one, {**two, "points": ["c0", "b1"]}, records) == "4.0 x the time"
 
 
 def test_a_ratio_of_errors():
@@ -108,6 +113,7 @@ def test_a_ratio_of_errors():
         ((1.0, 2.0, 3.0), 0.1, "grows"),
         ((3.0, 2.0, 1.0), 0.1, "falls"),
         ((1.0, 4.0, 3.0), 0.1, "neither only grows nor only falls"),
+        ((1.0, 4.0, 1.1), 0.1, "neither only grows nor only falls"),
         ((1.0, 2.0, 3.0), 0.4, "does not change beyond the spread"),  # 4.303 sqrt(2) 0.4 = 2.4
         ((1.0, 2.0, 3.0), None, "grows"),
     ],

@@ -60,12 +60,48 @@ def test_wrong_values(field, value, words):
         ("renet", "head", "mean", "rnn"),
         ("cldnn", "budget_model", "rnn", "cnn"),
         ("cnn", "scan", "columns", "rnn"),
+        # They change no size, so no budget depends on them.
+        ("cnn", "shuffle_steps", "fresh", "cnn_rnn.*cldnn"),
+        ("cnn", "residual", True, "rnn"),
+        ("cnn", "input_keep_prob", 0.5, "rnn"),
+        ("cnn", "output_keep_prob", 0.5, "rnn"),
+        ("cnn", "state_keep_prob", 0.5, "rnn"),
     ],
 )
 def test_options_that_the_model_does_not_read(model, field, value, readers):
     """They would change nothing, and config.json would say that they did."""
     with pytest.raises(InputError, match=rf"{field}={value!r}.*{model!r}.*{readers}"):
         TrainConfig(model=model, **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"patch_size": 4}, "patch_size=4.*scan='rows'.*--scan=patches"),
+        ({"patch_size": 4, "scan": "pixels"}, "patch_size=4.*scan='pixels'"),
+        ({"patch_size": 4, "model": "cnn", "budget_model": "rnn"}, "patch_size=4"),
+        ({"blank_steps": 9, "model": "cnn", "budget_model": "rnn"}, "blank_steps=9"),
+        ({"num_classes": 20}, "num_classes=20.*dataset='mnist5k'.*--dataset=idx"),
+    ],
+)
+def test_options_that_go_with_another(options, words):
+    """A patch has a size where there are patches; a data set has classes of its own."""
+    with pytest.raises(InputError, match=words):
+        TrainConfig(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"patch_size": 4, "scan": "patches"},
+        {"patch_size": 4, "model": "renet"},
+        {"patch_size": 4, "scan": "patches", "model": "cnn", "budget_model": "rnn"},
+        {"num_classes": 20, "dataset": "idx"},
+    ],
+)
+def test_options_where_they_are_read(options):
+    """There they are taken."""
+    assert dataclasses.asdict(TrainConfig(**options)).items() >= options.items()
 
 
 def test_a_control_reads_what_its_budget_depends_on():

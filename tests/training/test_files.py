@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from rnn_mnist_tf.training.files import replacing, sha256, write_text
+from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.training.files import lock, replacing, sha256, write_text
 
 
 class Killed(BaseException):
@@ -86,3 +87,22 @@ def test_sha256(tmp_path):
     (tmp_path / "empty").touch()
     assert sha256(tmp_path / "large") == hashlib.sha256(content).hexdigest()
     assert sha256(tmp_path / "empty") == hashlib.sha256().hexdigest()
+
+
+def test_one_at_a_time(tmp_path):
+    """The second is refused until the first has ended, whether well or not; nothing is left."""
+    place = tmp_path / "new" / "run"
+    with pytest.raises(ZeroDivisionError), lock(place, "train"):
+        with pytest.raises(InputError, match="another train is running"), lock(place, "train"):
+            pytest.fail("two have it")
+        raise ZeroDivisionError
+    with lock(place, "train") as directory:
+        assert directory == place
+    assert names(place) == []
+
+
+def test_no_place_to_lock(tmp_path):
+    """A file is no directory."""
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="can be written"), lock(tmp_path / "file", "train"):
+        pytest.fail("it is none")
