@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, BasicRNNCell, GRUCell, LSTMCell, MultiRNNCell
+from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell
 
 _KERAS_CELLS = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)
 
@@ -21,23 +22,24 @@ def to_keras_cell(cell):
     | `GRUCell`                  | `GRUCell(reset_after=False)`             |
     | `BasicLSTMCell`, `LSTMCell`| `LSTMCell`, its bias with `forget_bias`  |
     | `MultiRNNCell`             | `StackedRNNCells`                        |
+    | `KerasCell`                | the Keras cell that it holds             |
 
     Args:
         cell: a built cell.
 
     Raises:
-        ValueError: not built; peepholes, clipping, projection, a concatenated state, or another
-            cell, which Keras has no counterpart for.
+        ValueError: not built; peepholes, clipping, projection, a concatenated state, a stack in a
+            stack, or another cell, which Keras has no counterpart for.
 
     >>> cell = GRUCell(4)
     >>> cell.build((None, 3))
     >>> to_keras_cell(cell).reset_after
     False
     """
+    if isinstance(cell, KerasCell) and cell.built:
+        return cell.cell
     if isinstance(cell, MultiRNNCell):
-        if not cell.state_is_tuple:
-            _refuse(cell, "state_is_tuple=False; Keras has no concatenated state")
-        stack = keras.layers.StackedRNNCells([to_keras_cell(layer) for layer in cell.cells])
+        stack = keras.layers.StackedRNNCells([to_keras_cell(one) for one in _layers_of(cell)])
         stack.build((None, _input_size(cell.cells[0])))
         return stack
     reason = refusal(cell)
@@ -68,8 +70,10 @@ def to_keras_layers(cell, **arguments):
     [4, 3]
     """
     layers = []
-    for one in cell.cells if isinstance(cell, MultiRNNCell) else [cell]:
+    for one in _layers_of(cell):
         inner = to_keras_cell(one)
+        if isinstance(inner, keras.layers.StackedRNNCells):
+            _refuse(cell, "Keras's StackedRNNCells; pass its cells in a MultiRNNCell")
         kind = {
             keras.layers.SimpleRNNCell: keras.layers.SimpleRNN,
             keras.layers.GRUCell: keras.layers.GRU,
@@ -95,7 +99,7 @@ def from_keras(source):
 
     Raises:
         ValueError: not built; `reset_after=True`, whose function no TF1 cell has; a gate activation
-            other than sigmoid; no bias vector.
+            other than sigmoid; no bias vector; a layer that goes backwards.
         TypeError: another object.
 
     >>> layer = keras.layers.LSTM(4)
@@ -104,9 +108,16 @@ def from_keras(source):
     0.0
     """
     if isinstance(source, (list, tuple)):
-        return MultiRNNCell([from_keras(one) for one in source])
+        stack = MultiRNNCell([from_keras(one) for one in source])
+        stack.build((None, _input_size(stack.cells[0])))
+        return stack
     if isinstance(source, keras.layers.StackedRNNCells):
-        return MultiRNNCell([from_keras(one) for one in source.cells])
+        return from_keras(list(source.cells))
+    if getattr(source, "go_backwards", False):
+        raise ValueError(
+            f"Received {source.name} with go_backwards=True, expected False: a cell has no "
+            "direction. Pass the layer's cell, and reverse the inputs yourself."
+        )
     inner = getattr(source, "cell", source)
     if isinstance(inner, keras.layers.StackedRNNCells):
         return from_keras(inner)
@@ -145,6 +156,17 @@ def refusal(cell):
     return None
 
 
+def _layers_of(cell):
+    """The cells of a stack, or the one that is none."""
+    if not isinstance(cell, MultiRNNCell):
+        return [cell]
+    if not cell.state_is_tuple:
+        _refuse(cell, "state_is_tuple=False; Keras has no concatenated state")
+    if any(isinstance(one, MultiRNNCell) for one in cell.cells):
+        _refuse(cell, "a stack in a stack; pass all cells in one MultiRNNCell")
+    return list(cell.cells)
+
+
 def _refuse(cell, reason):
     raise ValueError(f"Received {cell.name} with {reason}, expected a cell that Keras has too.")
 
@@ -152,6 +174,13 @@ def _refuse(cell, reason):
 def _input_size(cell):
     if not cell.built:
         raise ValueError(f"Received {cell.name}, which is not built. Call it, or build it, first.")
+    if isinstance(cell, MultiRNNCell):
+        return _input_size(cell.cells[0])
+    if isinstance(cell, KerasCell):
+        inner = cell.cell
+        while isinstance(inner, keras.layers.StackedRNNCells):
+            inner = inner.cells[0]
+        return inner.kernel.shape[0]
     kernel = cell.candidate_kernel if isinstance(cell, GRUCell) else cell.kernel
     return kernel.shape[0] - cell.output_size
 

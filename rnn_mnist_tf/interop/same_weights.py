@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnn_mnist_tf.interop.keras_layers import to_keras_layers
-from rnn_mnist_tf.rnn_cell import LSTMCell, LSTMStateTuple, MultiRNNCell, nest
+from rnn_mnist_tf.rnn_cell import LSTMStateTuple, MultiRNNCell, nest
 
 
 class KerasSide(typing.NamedTuple):
@@ -81,7 +81,7 @@ def compare_with_keras(cell, inputs, outputs, state):
 
 
 def _as_tf1(cell, states):
-    if isinstance(cell, LSTMCell):
+    if isinstance(cell.state_size, LSTMStateTuple):
         h, c = states
         return LSTMStateTuple(c, h)
     return states[0]

@@ -85,6 +85,7 @@ class RNNCell(keras.layers.Layer):
         self._has_own_name = name is not None
         self._takes_dtype_of_inputs = dtype is None
         self._scope = None
+        self._built_depth = None
 
     @property
     def state_size(self):
@@ -244,10 +245,20 @@ class RNNCell(keras.layers.Layer):
     def tf1_named_variables(self):
         """Returns `[(name, variable)]` with TF1's names below the scope of the loop.
 
-        This package's cells have TF1's own; a cell of a user's has those it gave its variables.
+        This package's cells have TF1's own. A cell of a user's has the names that it gave its
+        variables, and below its scope those of the cells and, by their names, the layers inside.
         See `tf1_variables` for the whole names.
         """
-        return [(f"{self.tf1_scope}/{variable.name}", variable) for variable in self.weights]
+        named, inner = [], set()
+        for layer in self._flatten_layers(include_self=False, recursive=False):
+            if isinstance(layer, RNNCell):
+                below = layer.tf1_named_variables()
+            else:
+                below = [(f"{layer.name}/{variable.name}", variable) for variable in layer.weights]
+            named += below
+            inner.update(id(variable) for _, variable in below)
+        own = [(v.name, v) for v in self.weights if id(v) not in inner]
+        return [(f"{self.tf1_scope}/{name}", variable) for name, variable in [*own, *named]]
 
     def tf1_variables(self, scope=None):
         """Returns the cell's variables under the names that a TF1 checkpoint has for them.
@@ -255,11 +266,16 @@ class RNNCell(keras.layers.Layer):
         Keras refuses `/` in a variable's name, so TF1's names are this view.
 
         Args:
-            scope: the scope of the loop. None means the scope that the loop which ran the cell
-                was given, `rnn` by default, `bidirectional_rnn/fw` and `/bw` for the two halves.
+            scope: the scope of the loop; empty for none, as where steps were called by hand. None
+                means that of the first loop which ran the cell, as TF1 made variables there: the
+                one it was given, `rnn` by default, `bidirectional_rnn/fw` and `/bw` for the two
+                halves.
 
         Returns:
             A dict from names to `keras.Variable`, shapes equal to TF1's. Empty before `build`.
+
+        Raises:
+            ValueError: two variables of one name, in a cell of a user's.
 
         >>> from rnn_mnist_tf.rnn_cell import BasicLSTMCell
         >>> cell = BasicLSTMCell(100)
@@ -267,28 +283,42 @@ class RNNCell(keras.layers.Layer):
         >>> {name: tuple(variable.shape) for name, variable in cell.tf1_variables().items()}
         {'rnn/basic_lstm_cell/kernel': (128, 400), 'rnn/basic_lstm_cell/bias': (400,)}
         """
-        scope = scope or self._scope or "rnn"
+        if scope is None:
+            scope = self._scope or "rnn"
+        prefix = f"{scope}/" if scope else ""
         named = {}
         seen = set()
         for name, variable in self.tf1_named_variables() if self.built else []:
-            if id(variable) not in seen:
-                seen.add(id(variable))
-                named[f"{scope}/{name}"] = variable
+            if id(variable) in seen:
+                continue
+            if f"{prefix}{name}" in named:
+                raise ValueError(
+                    f"Received two variables of the name {prefix}{name}, expected a name for each. "
+                    "Name the layers of the cell, or override tf1_named_variables."
+                )
+            seen.add(id(variable))
+            named[f"{prefix}{name}"] = variable
         return named
 
     def set_scope(self, scope):
-        """Remembers the scope of the loop that runs the cell, for `tf1_variables`."""
-        self._scope = getattr(scope, "name", scope)
+        """Remembers the scope of the first loop that runs the cell, for `tf1_variables`."""
+        if self._scope is None:
+            self._scope = getattr(scope, "name", scope) or "rnn"
 
     def input_depth(self, inputs_shape):
-        """Returns the static width of the inputs. Raises `ValueError` if it is unknown."""
+        """Returns the static width of the inputs, for which the cell is then built.
+
+        Raises:
+            ValueError: it is unknown.
+        """
         depth = inputs_shape[-1]
         if depth is None:
             raise ValueError(
                 "Expected inputs.shape[-1] to be known. "
                 f"Received inputs of shape {tuple(inputs_shape)}; set the last dimension."
             )
-        return int(depth)
+        self._built_depth = int(depth)
+        return self._built_depth
 
     def get_config(self):
         """Returns the constructor's arguments."""
@@ -324,6 +354,14 @@ class LayerRNNCell(RNNCell):
             raise ValueError(
                 f"Received inputs of shape {first.shape}, expected [batch, input_size]. "
                 "A cell takes one step; for a sequence use rnn_mnist_tf.dynamic_rnn."
+            )
+        # Nested inputs have a depth for each part, of which a cell of a user's makes what it wants.
+        depth = None if tf.nest.is_nested(inputs) or not first.shape.rank else first.shape[-1]
+        if self.built and None not in (depth, self._built_depth) and depth != self._built_depth:
+            raise ValueError(
+                f"Received inputs of {depth} features for {self.name}, expected "
+                f"{self._built_depth}, for which it was built. Make a cell for each layer, and for "
+                "each kind of inputs."
             )
         sizes = tf.nest.flatten(self.state_size)
         leaves = tf.nest.flatten(state)
@@ -367,6 +405,22 @@ def run_scope_of(cell, batch_size, inputs_shape, training=None):
     if isinstance(cell, RNNCell):
         return cell.run_scope(batch_size, inputs_shape, training)
     return contextlib.nullcontext()
+
+
+def track_for_checkpoints(cell, cells):
+    """Makes `tf.train.Checkpoint` of a cell hold the cells of its list.
+
+    Keras keeps a layer's list in a type of its own, which TensorFlow does not look into.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> outer, inner = GRUCell(4), GRUCell(3)
+    >>> track_for_checkpoints(outer, [inner])
+    >>> outer._trackable_children()["cell_0"] is inner
+    True
+    """
+    for index, inner in enumerate(cells):
+        if isinstance(inner, tf.__internal__.tracking.Trackable):
+            cell._track_trackable(inner, f"cell_{index}")
 
 
 def build_inner(cell, inputs_shape):

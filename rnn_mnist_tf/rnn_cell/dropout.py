@@ -130,7 +130,7 @@ class DropoutWrapper(CellWrapper):
                 f"dropout_state_filter_visitor={dropout_state_filter_visitor!r}, expected a "
                 "function of a state."
             )
-        super().__init__(cell, name=name, dtype=dtype, **kwargs)
+        super().__init__(cell, name=name, dtype=_layer_dtype(cell, dtype), **kwargs)
         self.input_keep_prob = _check_probability(input_keep_prob, "input_keep_prob")
         self.output_keep_prob = _check_probability(output_keep_prob, "output_keep_prob")
         self.state_keep_prob = _check_probability(state_keep_prob, "state_keep_prob")
@@ -182,18 +182,23 @@ class DropoutWrapper(CellWrapper):
         """Drops the leaves of `values`, or the parts that `chosen` says."""
         chosen = tf.nest.map_structure(lambda _: True, values) if chosen is None else chosen
         parts = tf.nest.flatten(chosen)
-        values_up_to = tf.__internal__.nest.flatten_up_to(chosen, values)
+        flatten_up_to = tf.__internal__.nest.flatten_up_to
+        masks = [None] * len(parts)
+        if self.variational_recurrent:
+            masks = flatten_up_to(chosen, self._masks[salt], check_types=False)
         dropped = [
-            self._drop_one(value, salt, index, keep_prob) if part else value
-            for index, (part, value) in enumerate(zip(parts, values_up_to))
+            self._drop_one(value, salt, index, keep_prob, mask) if part else value
+            for index, (part, value, mask) in enumerate(
+                zip(parts, flatten_up_to(chosen, values), masks)
+            )
         ]
         return tf.nest.pack_sequence_as(values, tf.nest.flatten(dropped))
 
-    def _drop_one(self, value, salt, index, keep_prob):
+    def _drop_one(self, value, salt, index, keep_prob, mask):
         if isinstance(keep_prob, float):
             keep_prob = float(np.float32(keep_prob))  # TF1 has it in float32, whatever the value
         if self.variational_recurrent:
-            return variational_dropout(value, keep_prob, self._masks[salt][index])
+            return variational_dropout(value, keep_prob, mask)
         return dropout(value, keep_prob, self._seed_of(salt, index), self.seed_generator)
 
     def _seed_of(self, salt, index):
@@ -204,23 +209,22 @@ class DropoutWrapper(CellWrapper):
         return int(digest[:8], 16) & 0x7FFFFFFF
 
     def _draw_masks(self):
-        """Uniform noise `[1, size]` for every leaf that may be dropped."""
+        """Uniform noise `[1, size]` for every leaf that may be dropped, nested like the sizes."""
         sizes = {
             "input": self.input_size,
             "state": self.cell.state_size,
             "output": self.cell.output_size,
         }
         dtype = tf.as_dtype(self.compute_dtype)
+
+        def draw(salt, index, size):
+            shape, seed = [1, *nest.size_to_shape(size)], self._seed_of(salt, index)
+            return _uniform(shape, dtype, seed, self.seed_generator)
+
         return {
-            salt: [
-                _uniform(
-                    [1, *nest.size_to_shape(one)],
-                    dtype,
-                    self._seed_of(salt, index),
-                    self.seed_generator,
-                )
-                for index, one in enumerate(tf.nest.flatten(size))
-            ]
+            salt: tf.nest.pack_sequence_as(
+                size, [draw(salt, *leaf) for leaf in enumerate(tf.nest.flatten(size))]
+            )
             for salt, size in sizes.items()
             if size is not None
         }
@@ -266,6 +270,16 @@ class DropoutWrapper(CellWrapper):
         return super().from_config(
             {**config, "dropout_state_filter_visitor": visitor}, custom_objects
         )
+
+
+def _layer_dtype(cell, dtype):
+    """The wrapper's dtype: a cell's mixed policy holds for what is around it too.
+
+    TF1 needs `dtype` for the masks alone, which are drawn in single precision at least.
+    """
+    policy = getattr(cell, "dtype_policy", None)
+    mixed = policy is not None and policy.compute_dtype != policy.variable_dtype
+    return policy if mixed and dtype is not None else dtype
 
 
 def _should_drop(probability):

@@ -5,7 +5,13 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, build_inner
+from rnn_mnist_tf.rnn_cell.base import (
+    PACKAGE,
+    LSTMStateTuple,
+    RNNCell,
+    build_inner,
+    track_for_checkpoints,
+)
 
 
 def as_rnn_cell(cell):
@@ -61,6 +67,7 @@ class KerasCell(RNNCell):
         # Past Keras's bookkeeping, which has the cells already.
         layers = None
         if isinstance(cell, keras.layers.StackedRNNCells):
+            track_for_checkpoints(self, cell.cells)
             layers = [as_rnn_cell(inner) for inner in cell.cells]
         self.__dict__["_layers_of_stack"] = layers
 

@@ -240,6 +240,12 @@ class LSTMCell(LayerRNNCell):
         }
 
 
+_OPTIONS_OF_LSTM = (
+    *("use_peepholes", "cell_clip", "num_proj", "proj_clip"),
+    *("num_unit_shards", "num_proj_shards"),
+)
+
+
 @keras.saving.register_keras_serializable(PACKAGE)
 class BasicLSTMCell(LSTMCell):
     """The LSTM without peepholes, clipping and projection; see `lstm_step`.
@@ -260,6 +266,9 @@ class BasicLSTMCell(LSTMCell):
         dtype: see `RNNCell`.
         kernel_initializer: Keras's, Glorot uniform over the whole kernel by default.
         bias_initializer: Keras's, zeros by default.
+
+    Raises:
+        TypeError: an option of `LSTMCell` that this cell does not have.
 
     Source: `tf.nn.rnn_cell.BasicLSTMCell` of TensorFlow 1; https://arxiv.org/abs/1409.2329.
 
@@ -283,6 +292,12 @@ class BasicLSTMCell(LSTMCell):
         bias_initializer=None,
         **kwargs,
     ):
+        refused = sorted(set(kwargs) & set(_OPTIONS_OF_LSTM))
+        if refused:
+            raise TypeError(
+                f"Keyword argument not understood: {', '.join(refused)}. BasicLSTMCell has no "
+                "peepholes, clipping and projection; use LSTMCell."
+            )
         super().__init__(
             num_units,
             initializer=kernel_initializer,
@@ -299,7 +314,7 @@ class BasicLSTMCell(LSTMCell):
     def get_config(self):
         """Returns the constructor's arguments."""
         config = super().get_config()
-        for argument in ("use_peepholes", "cell_clip", "num_proj", "proj_clip"):
+        for argument in set(_OPTIONS_OF_LSTM) & set(config):
             del config[argument]
         config["kernel_initializer"] = config.pop("initializer")
         return config

@@ -14,6 +14,7 @@ from rnn_mnist_tf.rnn_cell.base import (
     call_cell,
     named_variables_of,
     run_scope_of,
+    track_for_checkpoints,
 )
 from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
@@ -70,6 +71,7 @@ class MultiRNNCell(RNNCell):
             )
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.cells = [as_rnn_cell(cell) for cell in cells]
+        track_for_checkpoints(self, self.cells)
         self.state_is_tuple = bool(state_is_tuple)
 
     @property

@@ -35,6 +35,8 @@ def differentiable(forward, backward, plain):
         outputs, saved = forward(*_constants(tensors))
 
         def gradient(*output_gradients):
+            # Rows that were gathered come back as IndexedSlices, which kernels do not take.
+            output_gradients = [tf.convert_to_tensor(one) for one in output_gradients]
             return _first_gradient(backward, plain, saved, output_gradients, tensors)
 
         return outputs, gradient

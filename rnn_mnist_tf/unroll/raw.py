@@ -76,9 +76,11 @@ def raw_rnn(
         next_finished, next_inputs, next_state, emit, next_loop_state = loop_fn(
             time + 1, output, cell_state, None if first_loop_state is None else loop_state
         )
+        next_inputs = tf.nest.map_structure(_as_tensor, next_inputs)
         next_loop_state = loop_state if next_loop_state is None else next_loop_state
         running = tf.logical_not(finished)
         next_state = nest.pack_state_as(cell.state_size, next_state, "the state of loop_fn")
+        next_state = tf.nest.map_structure(_as_tensor, next_state)
         next_state = copy_through(running, next_state, state)
         emits = [
             keep_rows(running, tf.convert_to_tensor(value), nothing)
@@ -111,12 +113,13 @@ def _targets(cell, state, emit_structure, batch):
     if emit_structure is None:
         emit_structure = cell.output_size
         shapes = [nest.size_to_shape(size) for size in tf.nest.flatten(emit_structure)]
-        dtypes = [tf.nest.flatten(state)[0].dtype] * len(shapes)
+        sizes, dtypes = shapes, [tf.nest.flatten(state)[0].dtype] * len(shapes)
     else:
         values = [tf.convert_to_tensor(value) for value in tf.nest.flatten(emit_structure)]
         shapes = [value.shape.as_list() for value in values]
         dtypes = [value.dtype for value in values]
-    zeros = [tf.zeros([batch, *shape], dtype) for shape, dtype in zip(shapes, dtypes)]
+        sizes = [tf.shape(value) if None in value.shape else value.shape for value in values]
+    zeros = [tf.zeros(tf.concat([[batch], size], 0), dtype) for size, dtype in zip(sizes, dtypes)]
     rows = batch if isinstance(batch, int) else None
     targets = [
         tf.TensorArray(dtype, size=0, dynamic_size=True, element_shape=[rows, *shape])

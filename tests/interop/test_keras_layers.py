@@ -26,6 +26,7 @@ CELLS = {
     "lstm_forget_bias": lambda: LSTMCell(4, forget_bias=0.3, activation=tf.nn.relu),
     "stack": lambda: MultiRNNCell([GRUCell(4), BasicLSTMCell(3), BasicRNNCell(2)]),
     "stack_of_one": lambda: MultiRNNCell([BasicLSTMCell(4)]),
+    "keras_in_a_stack": lambda: MultiRNNCell([keras.layers.LSTMCell(4), GRUCell(3)]),
 }
 ALL = pytest.mark.parametrize("make_cell", CELLS.values(), ids=CELLS.keys())
 
@@ -110,6 +111,10 @@ def test_from_a_chain_of_layers():
     layers[1](layers[0](INPUTS))
     cell = from_keras(layers)
     assert cell.state_size == (LSTMStateTuple(4, 4), LSTMStateTuple(3, 3))
+    assert [tuple(variable.shape) for variable in cell.tf1_variables().values()] == [
+        *[(9, 16), (16,)],
+        *[(7, 12), (12,)],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -120,6 +125,7 @@ def test_from_a_chain_of_layers():
         (lambda: LSTMCell(4, num_proj=3), "no projection"),
         (lambda: LSTMCell(4, state_is_tuple=False), "no concatenated state"),
         (lambda: DropoutWrapper(GRUCell(4)), "a DropoutWrapper; Keras has none"),
+        (lambda: MultiRNNCell([MultiRNNCell([GRUCell(4)]), GRUCell(3)]), "a stack in a stack"),
         (
             lambda: MultiRNNCell(
                 [LSTMCell(4, state_is_tuple=False) for _ in range(2)], state_is_tuple=False
@@ -129,9 +135,10 @@ def test_from_a_chain_of_layers():
     ],
 )
 def test_refused_with_the_reason(make_cell, reason):
-    """What Keras has no counterpart for is refused."""
-    with pytest.raises(ValueError, match=reason):
-        to_keras_cell(built(make_cell))
+    """What Keras has no counterpart for is refused, as a cell and as layers."""
+    for convert in (to_keras_cell, to_keras_layers):
+        with pytest.raises(ValueError, match=reason):
+            convert(built(make_cell))
 
 
 @pytest.mark.parametrize(
@@ -141,6 +148,7 @@ def test_refused_with_the_reason(make_cell, reason):
         (keras.layers.LSTM(4, recurrent_activation="hard_sigmoid"), "recurrent_activation"),
         (keras.layers.SimpleRNN(4, use_bias=False), "use_bias=False"),
         (keras.layers.LSTM(4, recurrent_dropout=0.5), "recurrent_dropout=0.5"),
+        (keras.layers.LSTM(4, go_backwards=True), "go_backwards=True"),
     ],
 )
 def test_keras_layers_refused(layer, reason):

@@ -217,7 +217,7 @@ def global_policy():
     keras.config.set_dtype_policy(before)
 
 
-@pytest.mark.parametrize("name", WITHOUT_DTYPE)
+@pytest.mark.parametrize("name", [*WITHOUT_DTYPE, "variational_dropout"])
 def test_mixed_precision_everywhere(name, global_policy):
     """Keras's global policy is taken over by cells made without a dtype."""
     global_policy("mixed_bfloat16")
@@ -235,3 +235,20 @@ def test_mixed_precision_inside_a_wrapper_without_dtype(wrap, policy):
     outputs, _ = run(cell, training=False)
     assert outputs.dtype == policy.removeprefix("mixed_")
     assert {variable.dtype for variable in cell.trainable_variables} == {"float32"}
+
+
+@EACH_GOLDEN
+@pytest.mark.parametrize("restored", ["before", "after"])
+def test_checkpoint(name, restored, tmp_path):
+    """`tf.train.Checkpoint` holds every variable, restored before or after the cell is built."""
+    cell, again = make_built(name), make_golden(name)
+    path = tf.train.Checkpoint(cell=cell).save(tmp_path / "checkpoint")
+    if restored == "before":
+        status = tf.train.Checkpoint(cell=again).restore(path)
+        again.build((None, DEPTH))
+    else:
+        again.build((None, DEPTH))
+        status = tf.train.Checkpoint(cell=again).restore(path)
+    status.assert_consumed()
+    for new, old in zip(again.weights, cell.weights, strict=True):
+        np.testing.assert_array_equal(new, old)

@@ -10,6 +10,8 @@ from rnn_mnist_tf.rnn_cell import (
     AttentionCellWrapper,
     DropoutWrapper,
     GRUCell,
+    LSTMCell,
+    LSTMStateTuple,
     MultiRNNCell,
     ResidualWrapper,
     RNNCell,
@@ -317,3 +319,49 @@ def test_attention_around_dropout():
     _, (dropped, _, _) = cell(tf.ones([4, 3]), zeros)
     assert fraction_kept(kept) == 1
     assert fraction_kept(dropped) < 1
+
+
+@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+def test_variational_masks_where_the_filter_passes_over_a_part(in_graph):
+    """Each part of the state keeps its own mask: sizes differ here."""
+
+    def keep_lstms(state):
+        return not isinstance(state, LSTMStateTuple)
+
+    stack = MultiRNNCell([LSTMCell(8), GRUCell(UNITS)])
+    wrapper = DropoutWrapper(
+        stack,
+        state_keep_prob=0.5,
+        variational_recurrent=True,
+        dtype=tf.float32,
+        dropout_state_filter_visitor=keep_lstms,
+    )
+
+    def call():
+        return dynamic_rnn(wrapper, tf.ones([2, 5, 3]), dtype=tf.float32)[1]
+
+    lstm, gru = (tf.function(call) if in_graph else call)()
+    for leaf in lstm:
+        assert fraction_kept(leaf) == 1
+    assert 0 < fraction_kept(gru) < 1
+    np.testing.assert_array_equal(gru[0] != 0, gru[1] != 0)  # one mask for all rows
+
+
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+def test_variational_masks_of_a_mixed_cell(policy, in_graph):
+    """TF1's `dtype` is that of the masks; the cell's policy holds for the wrapper too."""
+    cell = GRUCell(UNITS, dtype=policy)
+    wrapper = DropoutWrapper(
+        cell, 0.5, 0.5, 0.5, variational_recurrent=True, input_size=3, dtype=tf.float32
+    )
+
+    def call():
+        return dynamic_rnn(wrapper, tf.ones([2, 5, 3]), dtype=tf.float32)
+
+    outputs, state = (tf.function(call) if in_graph else call)()
+    assert outputs.dtype == state.dtype == policy.split("_")[1]
+    assert {variable.dtype for variable in cell.trainable_variables} == {"float32"}
+    assert 0 < fraction_kept(tf.cast(outputs, tf.float32)) < 1
+    again = DropoutWrapper.from_config(wrapper.get_config())
+    assert again.compute_dtype == wrapper.compute_dtype

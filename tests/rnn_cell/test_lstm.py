@@ -319,3 +319,14 @@ def test_argument_order():
     assert (full.forget_bias, full.state_is_tuple, full.name) == (0.5, False, "second")
     assert full.compute_dtype == basic.compute_dtype == "float64"
     assert full.activation.__name__ == basic.activation.__name__ == "relu"
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"num_proj": 2}, {"use_peepholes": True}, {"cell_clip": 1.0}, {"proj_clip": 1.0}],
+    ids=str,
+)
+def test_options_that_the_basic_cell_does_not_have(option):
+    """As in TF1: they would be lost when the cell is saved."""
+    with pytest.raises(TypeError, match=f"{next(iter(option))}.*use LSTMCell"):
+        BasicLSTMCell(4, **option)

@@ -143,6 +143,7 @@ def test_bidirectional_names():
     bidirectional_dynamic_rnn(fw, bw, inputs, dtype=tf.float32)
     assert next(iter(fw.tf1_variables())) == "bidirectional_rnn/fw/gru_cell/gates/kernel"
     assert next(iter(bw.tf1_variables())) == "bidirectional_rnn/bw/gru_cell/gates/kernel"
+    fw, bw = GRUCell(3), GRUCell(3)
     bidirectional_dynamic_rnn(fw, bw, inputs, dtype=tf.float32, scope="encoder")
     assert next(iter(bw.tf1_variables())) == "encoder/bw/gru_cell/gates/kernel"
 

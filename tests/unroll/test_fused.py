@@ -272,3 +272,28 @@ def test_subclasses_have_no_kernel():
     cell = Doubles(4)
     outputs, state = dynamic_rnn(cell, tf.ones([2, 5, 3]), dtype=tf.float32)
     np.testing.assert_allclose(outputs[:, -1], 2 * state.h, rtol=1e-6)
+
+
+@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+@EACH_CELL
+def test_gradients_of_gathered_steps(kind, in_graph):
+    """`tf.gather` of the last step, the idiom of TF1, has the gradient of `outputs[-1]`."""
+    problem = Problem(kind)
+    inputs = tf.transpose(tf.constant(problem.inputs), [1, 0, 2])
+
+    def gradients(last):
+        def compute(inputs):
+            with tf.GradientTape() as tape:
+                outputs, state = dynamic_rnn(
+                    problem.cell, inputs, dtype=problem.inputs.dtype, time_major=True
+                )
+                first = [tf.gather(leaf, [1, 0]) for leaf in tf.nest.flatten(state)]
+                loss = tf.reduce_sum(last(outputs) ** 2) + sum(map(tf.reduce_sum, first))
+            return tape.gradient(loss, problem.cell.trainable_variables)
+
+        return (tf.function(compute) if in_graph else compute)(inputs)
+
+    gathered, sliced = gradients(lambda x: tf.gather(x, 4)), gradients(lambda x: x[4])
+    for ours, expected in zip(gathered, sliced, strict=True):
+        assert np.max(np.abs(expected)) > 0
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-7)

@@ -293,6 +293,7 @@ def test_scope():
     loop = counting_loop(None, lambda loop_state: None)
     raw_rnn(cell, loop)
     assert next(iter(cell.tf1_variables())) == "rnn/gru_cell/gates/kernel"
+    cell = GRUCell(2)
     raw_rnn(cell, loop, scope="decoder")
     assert next(iter(cell.tf1_variables())) == "decoder/gru_cell/gates/kernel"
 
@@ -372,3 +373,45 @@ def test_the_run_is_told_the_shapes_of_all_inputs():
     _, state, _ = raw_rnn(cell, loop_fn)
     assert seen == [(2, {"left": (2, 2), "right": ((2, 3), (2, 2, 2))})]
     np.testing.assert_array_equal(state["others"][1], np.ones((2, 2, 2)))  # 0 + 1
+
+
+@MODES
+def test_numpy_in_numpy_out_of_the_loop_function(in_graph):
+    """A constant go-symbol and a constant state are taken at every step, not at the first alone."""
+    symbol = np.full((3, 2), 7.0, np.float32)
+
+    def loop_fn(time, output, state, loop_state):
+        del state, loop_state
+        return time >= LENGTHS, symbol, np.zeros((3, 2), np.float32), output, None
+
+    def call():
+        emitted, state, _ = raw_rnn(Replicator(2), loop_fn)
+        return emitted.stack(), state
+
+    emitted, state = mode(call, in_graph)()
+    for row, length in enumerate(LENGTHS):
+        np.testing.assert_array_equal(
+            emitted[:length, row], symbol[row : row + 1].repeat(length, 0)
+        )
+    np.testing.assert_array_equal(state, np.zeros((3, 2)))
+
+
+def test_what_is_emitted_may_have_a_size_that_is_known_late():
+    """Logits over a vocabulary whose size is a tensor."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None])])
+    def call(vocabulary):
+        def loop_fn(time, output, state, loop_state):
+            del loop_state
+            if output is None:
+                return time >= LENGTHS, tf.ones([3, 2]), tf.zeros([3, 2]), vocabulary, None
+            logits = output[:, :1] + vocabulary
+            return time >= LENGTHS, tf.ones([3, 2]), state, logits, None
+
+        return raw_rnn(Replicator(2), loop_fn)[0].stack()
+
+    emitted = call(tf.range(7.0))
+    assert emitted.shape == (4, 3, 7)
+    for row, length in enumerate(LENGTHS):
+        np.testing.assert_array_equal(emitted[:length, row], np.tile(np.arange(7) + 1, (length, 1)))
+        np.testing.assert_array_equal(emitted[length:, row], np.zeros((4 - length, 7)))

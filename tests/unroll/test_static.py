@@ -101,6 +101,7 @@ def test_scope():
     cell = GRUCell(3)
     static_rnn(cell, steps_of(INPUTS), dtype=tf.float32)
     assert next(iter(cell.tf1_variables())) == "rnn/gru_cell/gates/kernel"
+    cell = GRUCell(3)
     static_rnn(cell, steps_of(INPUTS), dtype=tf.float32, scope="encoder")
     assert next(iter(cell.tf1_variables())) == "encoder/gru_cell/gates/kernel"
 
