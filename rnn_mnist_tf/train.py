@@ -103,12 +103,12 @@ def run(
     if not overwrite and workdirs.is_complete(workdir):
         workdirs.open_workdir(workdir, description)  # of this configuration
         return workdirs.read_result(workdir)
-    callbacks = []
-    if progress:
-        callbacks.append(ProgressBar(config.epochs, trainer.examples, config.batch_size))
     stopping = _stopping(trainer) if handle_signals else contextlib.nullcontext()
     with lock(workdir, "train"), stopping:
         workdir = workdirs.open_workdir(workdir, description, overwrite)
+        callbacks = []
+        if progress:
+            callbacks.append(ProgressBar(config.epochs, trainer.examples, config.batch_size))
         complete = trainer.fit(
             (dataset.train_images[held_out], dataset.train_labels[held_out]),
             callbacks,
