@@ -22,6 +22,7 @@ INSTALL_REQUIRES = [
 EXTRAS_REQUIRE = {
     "test": [
         "pytest>=8.0",
+        "pytest-xdist>=3.6",  # tests on all cores: most of their time is tracing, which takes one
         "hypothesis>=6.100",  # properties over random shapes
         "ruff>=0.6",  # lint and format
         "build>=1.2",  # the wheel, which is tested too

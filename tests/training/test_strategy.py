@@ -34,7 +34,7 @@ def test_configure_threads_again():
 
 
 @pytest.mark.parametrize(
-    ("model", "intra"), [("rnn", 1), *((name, 3) for name in MODELS_WITH_BATCH_STATISTICS)]
+    ("model", "intra"), [("rnn", 1), *((name, 3) for name in sorted(MODELS_WITH_BATCH_STATISTICS))]
 )
 def test_threads_of_an_operation(monkeypatch, model, intra):
     """One, where a batch is split into parts; all cores, where it stays whole."""
