@@ -63,10 +63,7 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
     except (ValueError, OSError, MemoryError, tf.errors.ResourceExhaustedError) as error:
         if values.traceback:
             traceback.print_exc()
-        if isinstance(error, (MemoryError, tf.errors.ResourceExhaustedError)):
-            reason = one_line(error)[:_LONGEST_REASON] or "no more was said."
-            error = f"not enough memory; use a smaller model, image or batch: {reason}"
-        return _fail(name, error, 1)
+        return _fail(name, _describe_exhaustion(error), 1)
 
 
 def join_flagfile(arguments):
@@ -106,6 +103,19 @@ def one_line(error):
     'first second'
     """
     return " ".join(str(error).split())
+
+
+def _describe_exhaustion(error):
+    """Says what to do where memory ran out; TensorFlow has one error for that and a full disk."""
+    text = one_line(error)
+    of_memory = isinstance(error, MemoryError) or (
+        isinstance(error, tf.errors.ResourceExhaustedError)
+        and not any(word in text for word in ("No space left", "quota", "Too many open files"))
+    )
+    if not of_memory:
+        return error
+    reason = f": {text[:_LONGEST_REASON]}" if text else "."
+    return f"not enough memory; use a smaller model, image or batch{reason}"
 
 
 def _fail(name, error, code):

@@ -197,9 +197,10 @@ def _format_head(studies, place):
         "file for each\ntraining run, with its configuration, seed, curve, seconds and machine. "
         "Choices are made on a validation\npart of the training images. The test images are read "
         "once for each run, at its end, and all of them\ncount. A mean is over the seeds; spread "
-        "is their standard deviation. An\nerror is called lower or higher where chance between "
-        "seeds makes such a difference in less than 5 % of\ncomparisons of equals, by Student's t "
-        "with the spread of all configurations of the study.\n\n"
+        "is their standard deviation. An error is called\nlower or higher where chance between "
+        "seeds makes such a difference in less than 5 % of comparisons\nof equals, by Student's t "
+        "with the spread of all configurations that learned, in `taps` of each way to\nserialize."
+        "\n\n"
         f"Measured: {when}, on {'; '.join(machines)}.\nOthers share the machine, so seconds "
         "compare within a table better than between tables.\n"
     )

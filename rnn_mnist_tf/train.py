@@ -104,17 +104,18 @@ def run(
         workdirs.open_workdir(workdir, description)  # of this configuration
         return workdirs.read_result(workdir)
     stopping = _stopping(trainer) if handle_signals else contextlib.nullcontext()
-    with lock(workdir, "train"), stopping:
+    with lock(workdir, "train"):
         workdir = workdirs.open_workdir(workdir, description, overwrite)
         callbacks = []
         if progress:
             callbacks.append(ProgressBar(config.epochs, trainer.examples, config.batch_size))
-        complete = trainer.fit(
-            (dataset.train_images[held_out], dataset.train_labels[held_out]),
-            callbacks,
-            workdir / workdirs.CHECKPOINTS,
-            lambda history: workdirs.write_metrics(workdir, history),
-        )
+        with stopping:  # what follows can be stopped as ever
+            complete = trainer.fit(
+                (dataset.train_images[held_out], dataset.train_labels[held_out]),
+                callbacks,
+                workdir / workdirs.CHECKPOINTS,
+                lambda history: workdirs.write_metrics(workdir, history),
+            )
         return _finish(trainer, dataset, workdir) if complete else None
 
 

@@ -245,7 +245,7 @@ def test_what_is_done_needs_no_data(knock, small_config, idx_files, tmp_path, mo
     monkeypatch.chdir(shutil.copytree(data, tmp_path / "here" / "digits").parent)
     config = dataclasses.replace(small_config, cell="basic_rnn", num_units=8, dataset="idx")
     command = [*config_flags(config), "--data_dir=digits", "--grid=cell:basic_rnn"]
-    command.append(f"--workdir={tmp_path / 'study'}")
+    command += [f"--workdir={tmp_path / 'study'}", f"--results={tmp_path / 'results'}"]
     assert knock(*command).code == 0
     shutil.rmtree("digits")
     assert (knock(*command).code, knock.programs) == (0, [])
@@ -302,6 +302,17 @@ def test_a_damaged_record_among_the_results(knock, base, tmp_path, text):
     answer = knock(*base, *flags, f"--workdir={tmp_path / 'study'}")
     assert_refused(answer, 1, "compare: error: ", str(path))
     assert knock.programs == []
+
+
+def test_a_damaged_copy_of_a_record(knock, base, tmp_path):
+    """The run's own is there, and the copy is written anew."""
+    flags = [*base, "--grid=cell:basic_rnn", f"--workdir={tmp_path / 'study'}", "--noprogress"]
+    assert knock(*flags, f"--results={tmp_path / 'results'}").code == 0
+    path = tmp_path / "results" / "study" / "cell=basic_rnn,seed=0.json"
+    before = path.read_text()
+    path.write_text("{")
+    assert knock(*flags, f"--results={tmp_path / 'results'}").code == 0
+    assert (knock.programs, path.read_text()) == ([], before)
 
 
 def test_a_record_of_an_earlier_day(knock, base, tmp_path):

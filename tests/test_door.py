@@ -132,6 +132,16 @@ def test_a_lack_of_memory_is_one_line(knock, error):
     assert len(answer.err) < 400
 
 
+def test_a_full_disk_is_no_lack_of_memory(knock):
+    """TensorFlow has one error for both."""
+    error = tf.errors.ResourceExhaustedError(
+        None, None, "/served/variables; No space left on device"
+    )
+    answer = knock(fail_with(error))
+    assert_refused(answer, 1, "test: error: ", "No space left on device")
+    assert "memory" not in answer.err
+
+
 def test_traceback_on_demand(knock):
     """`--traceback` shows where an error arose, and keeps the exit code."""
     answer = knock(fail_with(InputError("Received x.")), "--traceback")

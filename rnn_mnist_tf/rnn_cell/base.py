@@ -249,16 +249,7 @@ class RNNCell(keras.layers.Layer):
         variables, and below its scope those of the cells and, by their names, the layers inside.
         See `tf1_variables` for the whole names.
         """
-        named, inner = [], set()
-        for layer in self._flatten_layers(include_self=False, recursive=False):
-            if isinstance(layer, RNNCell):
-                below = layer.tf1_named_variables()
-            else:
-                below = [(f"{layer.name}/{variable.name}", variable) for variable in layer.weights]
-            named += below
-            inner.update(id(variable) for _, variable in below)
-        own = [(v.name, v) for v in self.weights if id(v) not in inner]
-        return [(f"{self.tf1_scope}/{name}", variable) for name, variable in [*own, *named]]
+        return [(f"{self.tf1_scope}/{name}", variable) for name, variable in _named_inside(self)]
 
     def tf1_variables(self, scope=None):
         """Returns the cell's variables under the names that a TF1 checkpoint has for them.
@@ -394,6 +385,19 @@ def named_variables_of(cell):
     []
     """
     return cell.tf1_named_variables() if isinstance(cell, RNNCell) else []
+
+
+def _named_inside(layer):
+    """A layer's own variables by name, then those of the cells and layers inside, below theirs."""
+    named = []
+    for inner in layer._flatten_layers(include_self=False, recursive=False):
+        if isinstance(inner, RNNCell):
+            named += inner.tf1_named_variables()
+        else:
+            named += [(f"{inner.name}/{name}", variable) for name, variable in _named_inside(inner)]
+    seen = {id(variable) for _, variable in named}
+    own = [(variable.name, variable) for variable in layer.weights if id(variable) not in seen]
+    return [*own, *named]
 
 
 def run_scope_of(cell, batch_size, inputs_shape, training=None):

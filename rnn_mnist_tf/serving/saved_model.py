@@ -96,10 +96,10 @@ def largest_difference(classifier, directory, images):
     As many images are answered at once as in `make_predictor`, so that large ones fit in memory.
     """
     served = tf.saved_model.load(str(directory)).signatures["serving_default"]
-    largest, size = 0.0, evaluation_batch(images.shape[1:])
+    differences, size = [], evaluation_batch(images.shape[1:])
     for begin in range(0, len(images), size):
         batch = tf.constant(images[begin : begin + size])
         live, loaded = classifier.classify(batch), served(images=batch)
         for name in ("logits", "probabilities"):
-            largest = max(largest, float(np.max(np.abs(live[name] - loaded[name]))))
-    return largest
+            differences.append(np.max(np.abs(live[name] - loaded[name])))
+    return float(np.max(differences, initial=0))  # NaN if one of them is

@@ -311,7 +311,7 @@ def _error(row):
 
 def _spread_sentence(spread):
     if spread is None:
-        return "One seed each: differences of a few tenths may be chance."
+        return "No spread between seeds is known: differences of a few tenths may be chance."
     return (
         f"Between seeds a test error of 1 % has a standard deviation of "
         f"{math.sqrt(spread.dispersion):.2f} points, one of e % sqrt(e) times that."

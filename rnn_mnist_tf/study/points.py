@@ -82,7 +82,8 @@ class PointRunner:
         A point is done if its run is complete, of the same configuration, and analysed as asked:
         the run in `workdir`, or one whose record alone is among the results.
         """
-        for record in (self._read_own(point), self._read_published(point)):
+        for read in (self._read_own, self._read_published):
+            record = read(point)
             if record is not None and set(self.analyses) <= set(record["analyses"]):
                 return record
         return None

@@ -1,5 +1,6 @@
 """Which differences between configurations are more than chance between seeds."""
 
+import functools
 import itertools
 import math
 import typing
@@ -8,7 +9,7 @@ import scipy.stats
 
 
 class Spread(typing.NamedTuple):
-    """How test errors of one study differ between seeds.
+    """How test errors differ between seeds.
 
     Attributes:
         dispersion: the variance of an error of 1 %, in points squared.
@@ -75,7 +76,7 @@ def compare_errors(row, other, spread):
     """
     difference = row["test_error_percent"] - other["test_error_percent"]
     if spread is None:
-        return difference, "measured with one seed each"
+        return difference, "not judged"
     deviation = math.sqrt(spread.variance(row) + spread.variance(other))
     if abs(difference) <= spread.quantile * deviation:
         return difference, "the same within the spread"
@@ -91,6 +92,9 @@ def compare_times(row, other, records):
     Args:
         row, other: from `merge_seeds`.
         records: `{point name: record}`.
+
+    Returns:
+        For example `2.0 x the time`, or words where no seed of both was measured on one machine.
     """
     ours, theirs = (
         {records[name]["seed"]: records[name] for name in r["points"]} for r in (row, other)
@@ -101,7 +105,7 @@ def compare_times(row, other, records):
         if seed in theirs and ours[seed]["machine"] == theirs[seed]["machine"]
     ]
     if not ratios:
-        return "a time of another machine, not compared,"
+        return "a time that is not compared"
     low, high = f"{min(ratios):.1f}", f"{max(ratios):.1f}"
     return f"{low} x the time" if low == high else f"{low} to {high} x the time"
 
@@ -152,7 +156,11 @@ def divide_errors(row, other, spread):
 
 
 def describe_trend(ratios, spread):
-    """Returns what ratios do from the first to the last; changes within the spread are none.
+    """Returns what ratios do from the first to the last.
+
+    Two of them differ where chance parts the largest and the smallest of as many equal ones as far
+    in less than 5 % of cases: Tukey's range. Ratios grow where the last is larger than the first
+    and none is smaller than the one before. Without a spread every difference is one.
 
     Args:
         ratios: at least two `Ratio`.
@@ -161,12 +169,26 @@ def describe_trend(ratios, spread):
     >>> describe_trend([Ratio(1.0, None), Ratio(2.0, None)], None)
     'grows'
     """
-    values = [ratio.value for ratio in ratios]
-    grows = all(later > earlier for earlier, later in itertools.pairwise(values))
-    falls = all(later < earlier for earlier, later in itertools.pairwise(values))
-    least, *_, most = sorted(ratios, key=lambda ratio: ratio.value)
-    if None not in (least.deviation, most.deviation):
-        limit = spread.quantile * math.hypot(least.deviation, most.deviation)
-        if most.value - least.value <= limit:
-            return "does not change beyond the spread"
-    return "grows" if grows else "falls" if falls else "neither only grows nor only falls"
+    quantile = _range_quantile(len(ratios), spread.freedom) if spread is not None else 0.0
+
+    def compare(ratio, other):
+        """-1, 0 or 1: the first is smaller, the same or larger."""
+        limit = quantile * math.hypot(ratio.deviation or 0, other.deviation or 0)
+        return (ratio.value > other.value + limit) - (ratio.value < other.value - limit)
+
+    signs = {compare(later, earlier) for earlier, later in itertools.combinations(ratios, 2)}
+    if signs == {0}:
+        return "does not change" + ("" if spread is None else " beyond the spread")
+    ends = compare(ratios[-1], ratios[0])
+    steps = {compare(later, earlier) for earlier, later in itertools.pairwise(ratios)}
+    if ends > 0 and -1 not in steps:
+        return "grows"
+    if ends < 0 and 1 not in steps:
+        return "falls"
+    return "neither only grows nor only falls"
+
+
+@functools.cache
+def _range_quantile(count, freedom):
+    """How many deviations of a difference the range of `count` equals stays within."""
+    return float(scipy.stats.studentized_range.ppf(0.95, count, freedom)) / math.sqrt(2)

@@ -49,7 +49,8 @@ def dynamic_rnn(
         parallel_iterations: of the loop, 32 by default.
         swap_memory: of the loop.
         time_major: whether the time axis comes first, in inputs and outputs.
-        scope: the scope that `cell.tf1_variables()` shows, `rnn` by default.
+        scope: the scope that `cell.tf1_variables()` shows, `rnn` by default, if no loop ran the
+            cell before.
         training: None, True or False, passed to the cell; see `DropoutWrapper`.
         implementation: `auto` takes a whole-sequence kernel where the cell has one, `fused`
             demands it, `loop` goes step by step. For tests and export.

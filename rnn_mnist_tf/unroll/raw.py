@@ -30,7 +30,7 @@ def raw_rnn(
         cell: see `dynamic_rnn`.
         loop_fn: see above; `finished` is bool `[batch]`.
         parallel_iterations, swap_memory: of `tf.while_loop`.
-        scope: the scope that `cell.tf1_variables()` shows, `rnn` by default.
+        scope: see `dynamic_rnn`.
         training: None, True or False, passed to the cell.
 
     Returns:

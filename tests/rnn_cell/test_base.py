@@ -388,6 +388,20 @@ def test_names_in_a_cell_of_layers():
         cell.tf1_variables()
 
 
+def test_names_in_layers_of_layers():
+    """Each layer on the way has its name in it."""
+    cell = Projected("second")
+    parts = [keras.layers.Dense(4, name="wide"), keras.layers.Dense(4, name="narrow")]
+    cell.first = keras.Sequential(parts, name="both")
+    cell.build((None, 3))
+    assert names(cell) == [
+        "rnn/projected/gain",
+        *["rnn/projected/second/kernel", "rnn/projected/second/bias"],
+        *["rnn/projected/both/wide/kernel", "rnn/projected/both/wide/bias"],
+        *["rnn/projected/both/narrow/kernel", "rnn/projected/both/narrow/bias"],
+    ]
+
+
 @pytest.mark.parametrize("make_cell", [BasicRNNCell, GRUCell, LSTMCell])
 def test_inputs_of_another_size(make_cell):
     """A cell is built for one size of inputs: TF1's best-known mistake is `[cell] * 2`."""

@@ -115,6 +115,17 @@ def test_the_check_takes_large_images_a_few_at_a_time(tmp_path, monkeypatch):
     assert difference == pytest.approx(0.25, abs=1e-5)
 
 
+def test_the_check_sees_what_is_no_number(tmp_path):
+    """A model that answers NaN is not exported, and leaves nothing behind."""
+    model, images = make_model(), make_images(3)
+    weights = model.get_weights()
+    weights[-1][0] = np.nan
+    model.set_weights(weights)
+    with pytest.raises(RuntimeError, match="differs from the model by nan"):
+        export_saved_model(model, tmp_path / "served", images)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_check_sees_a_difference(tmp_path):
     """A SavedModel of other weights is found out."""
     model, images = make_model(), make_images(3)

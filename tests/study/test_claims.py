@@ -76,13 +76,13 @@ def test_cells_with_one_seed():
     """Differences without verdicts, and no count of verdicts."""
     figures = errors(5, 4, 3, 1, 2, 3)
     assert answer("cells", CELLS, figures) == [
-        "One seed each: differences of a few tenths may be chance.",
-        "gru: against 1 layer, 2 layers -1.00 points of error (measured with one seed each) for "
-        "1.0 x the time; 3 layers -2.00 points of error (measured with one seed each) for 1.0 x "
+        "No spread between seeds is known: differences of a few tenths may be chance.",
+        "gru: against 1 layer, 2 layers -1.00 points of error (not judged) for "
+        "1.0 x the time; 3 layers -2.00 points of error (not judged) for 1.0 x "
         "the time.",
         "lstm use_peepholes=true cell_clip=1: against 1 layer, 2 layers +1.00 points of error "
-        "(measured with one seed each) for 1.0 x the time; 3 layers +2.00 points of error "
-        "(measured with one seed each) for 1.0 x the time.",
+        "(not judged) for 1.0 x the time; 3 layers +2.00 points of error "
+        "(not judged) for 1.0 x the time.",
         "The lowest error is 1.00 %, by lstm num_layers=1 use_peepholes=true cell_clip=1.",
     ]
 
@@ -175,6 +175,25 @@ def test_ways_to_serialize_spread_apart():
     assert "2.0 ± 0.1 x the error in order" in sentences[2]
 
 
+def test_times_of_another_machine_in_a_sentence():
+    """It is said in words that read on."""
+    points = parse_grids(["scan:rows,patches"])
+    records = make_study(points, errors(2, 3, train_seconds=7.0))
+    records[points[1].name]["machine"] = "another machine"
+    sentences = SECTIONS["scans"].answer(merge_seeds(points, records), records)
+    assert sentences[-1] == (
+        "patches: 3.00 %, +1.00 points against rows (not judged), a time that is not compared."
+    )
+    points = parse_grids(["cell:gru;num_layers:1,2"])
+    records = make_study(points, errors(2, 3))
+    records[points[1].name]["machine"] = "another machine"
+    sentences = SECTIONS["cells"].answer(merge_seeds(points, records), records)
+    assert sentences[1] == (
+        "gru: against 1 layer, 2 layers +1.00 points of error (not judged) for a time that is not "
+        "compared."
+    )
+
+
 def test_scans_without_rows():
     """What is there is said; it is compared with nothing."""
     figures = errors(3, 4, train_seconds=7.0)
@@ -192,7 +211,7 @@ def test_scans_without_rows():
     [
         ((4, 6), "grows", "2.0 x after block 1, 3.0 x after block 2"),
         ((6, 4), "falls", "3.0 x after block 1, 2.0 x after block 2"),
-        ((4, 4), "neither only grows nor only falls", "2.0 x after block 1, 2.0 x after block 2"),
+        ((4, 4), "does not change", "2.0 x after block 1, 2.0 x after block 2"),
     ],
 )
 def test_taps(fresh, trend, ratios):
@@ -200,7 +219,7 @@ def test_taps(fresh, trend, ratios):
     figures = errors(2, 3, fresh[0], 2, 3, fresh[1])
     sentences = answer("taps", ["tap:1,2;shuffle_steps:none,fixed,fresh"], figures)
     assert sentences == [
-        "rows: One seed each: differences of a few tenths may be chance.",
+        "rows: No spread between seeds is known: differences of a few tenths may be chance.",
         *[
             f"tap={tap}: 2.00 % in order, 3.00 % in one fixed shuffle, {error:.2f} % in a fresh "
             f"shuffle for each image, {error / 2:.1f} x the error in order."
@@ -368,7 +387,7 @@ def test_article():
         "Rows against columns: +0.60 points of error (higher).",
     ]
     assert answer("article", ["scan:columns"], errors(2)) == [
-        "One seed each: differences of a few tenths may be chance.",
+        "No spread between seeds is known: differences of a few tenths may be chance.",
         "columns: 98.00 %, mean 98.00 %, -0.07 points against the published 98.07 %.",
     ]
 

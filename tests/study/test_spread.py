@@ -59,7 +59,7 @@ def test_the_verdict():
 
 def test_no_spread_no_verdict():
     """One seed each says nothing of chance."""
-    assert compare_errors(row(9.0), row(3.0), None) == (6.0, "measured with one seed each")
+    assert compare_errors(row(9.0), row(3.0), None) == (6.0, "not judged")
 
 
 def test_equals_are_told_apart_once_in_twenty_times():
@@ -112,13 +112,29 @@ def test_a_ratio_of_errors():
     [
         ((1.0, 2.0, 3.0), 0.1, "grows"),
         ((3.0, 2.0, 1.0), 0.1, "falls"),
-        ((1.0, 4.0, 3.0), 0.1, "neither only grows nor only falls"),
+        ((1.0, 4.0, 2.0), 0.1, "neither only grows nor only falls"),
         ((1.0, 4.0, 1.1), 0.1, "neither only grows nor only falls"),
-        ((1.0, 2.0, 3.0), 0.4, "does not change beyond the spread"),  # 4.303 sqrt(2) 0.4 = 2.4
+        ((1.0, 4.0, 3.9), 0.1, "grows"),  # the last step is chance
+        ((1.0, 2.0, 3.0), 0.4, "does not change beyond the spread"),
         ((1.0, 2.0, 3.0), None, "grows"),
+        ((1.0, 2.0, 1.9), None, "neither only grows nor only falls"),
+        ((2.0, 2.0), None, "does not change"),
     ],
 )
 def test_a_trend(values, deviation, trend):
-    """What is not more than chance from the first to the last is none."""
+    """Of three with two degrees of freedom, Tukey's table has 8.33: 0.83 for deviations of 0.1."""
     ratios = [Ratio(value, deviation) for value in values]
-    assert describe_trend(ratios, Spread(0.02, 2)) == trend
+    spread = None if deviation is None else Spread(0.02, 2)
+    assert describe_trend(ratios, spread) == trend
+
+
+def test_equal_ratios_have_a_trend_once_in_twenty_times():
+    """However many there are: it is the largest and the smallest that chance parts furthest."""
+    random = np.random.default_rng(1)
+    found = 0
+    for _ in range(1000):
+        deviation = 0.1 * math.sqrt(random.chisquare(20) / 20)  # as estimated
+        ratios = [Ratio(value, deviation) for value in random.normal(2.0, 0.1, 4).tolist()]
+        found += describe_trend(ratios, Spread(1.0, 20)) != "does not change beyond the spread"
+    # Three deviations of a binomial count: 3 sqrt(0.05 * 0.95 / 1000) = 0.0207.
+    assert found / 1000 == pytest.approx(0.05, abs=0.0208)
