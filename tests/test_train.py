@@ -259,6 +259,16 @@ def test_signal_handlers_are_given_back(tmp_path, small_config, digits):
     assert after == before
 
 
+def test_a_stop_while_the_end_is_written(tmp_path, monkeypatch, small_config, digits):
+    """The steps are over, so nothing waits for their end: Ctrl-C is obeyed at once."""
+    monkeypatch.setattr(workdirs, "save_weights", lambda *_: signal.raise_signal(signal.SIGINT))
+    with pytest.raises(KeyboardInterrupt):
+        train.run(small_config, tmp_path, dataset=digits, handle_signals=True)
+    monkeypatch.undo()
+    assert not (tmp_path / "result.json").exists()
+    assert train.run(small_config, tmp_path, dataset=digits)["test_examples"] == 200
+
+
 def test_the_door(call, tmp_path, small_config):
     """From flags to a finished run: one line on stdout, the progress on stderr."""
     answer = call("train", *flags_of(small_config), f"--workdir={tmp_path / 'run'}")
