@@ -262,8 +262,12 @@ def test_signal_handlers_are_given_back(tmp_path, small_config, digits):
 def test_a_stop_while_the_end_is_written(tmp_path, monkeypatch, small_config, digits):
     """The steps are over, so nothing waits for their end: Ctrl-C is obeyed at once."""
     monkeypatch.setattr(workdirs, "save_weights", lambda *_: signal.raise_signal(signal.SIGINT))
-    with pytest.raises(KeyboardInterrupt):
-        train.run(small_config, tmp_path, dataset=digits, handle_signals=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            train.run(small_config, tmp_path, dataset=digits, handle_signals=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     monkeypatch.undo()
     assert not (tmp_path / "result.json").exists()
     assert train.run(small_config, tmp_path, dataset=digits)["test_examples"] == 200

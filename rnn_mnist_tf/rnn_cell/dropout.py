@@ -277,9 +277,10 @@ def _layer_dtype(cell, dtype):
 
     TF1 needs `dtype` for the masks alone, which are drawn in single precision at least.
     """
-    policy = getattr(cell, "dtype_policy", None)
-    mixed = policy is not None and policy.compute_dtype != policy.variable_dtype
-    return policy if mixed and dtype is not None else dtype
+    if dtype is None or not isinstance(cell, keras.layers.Layer):
+        return dtype
+    policy = cell.dtype_policy
+    return policy if policy.compute_dtype != policy.variable_dtype else dtype
 
 
 def _should_drop(probability):
