@@ -71,6 +71,15 @@ def idx_files(digits, tmp_path_factory):
     return ["--dataset=idx", f"--data_dir={directory}"]
 
 
+@pytest.fixture
+def other_digits(digits, tmp_path):
+    """The flag of the same digits in another order, which are other training data."""
+    arrays = {name: getattr(digits, name) for name in NAMES}
+    (tmp_path / "others").mkdir()
+    write(tmp_path / "others", {**arrays, "train_images": arrays["train_images"][::-1]})
+    return f"--data_dir={tmp_path / 'others'}"
+
+
 @pytest.fixture(scope="module")
 def base(small_config, idx_files):
     """The flags of a study of short runs."""
@@ -224,16 +233,14 @@ def test_another_configuration_in_a_point_s_place(knock, base, tmp_path):
     assert record["config"]["num_units"] == 5
 
 
-def test_other_data_in_a_point_s_place(knock, base, tmp_path, digits):
+def test_other_data_in_a_point_s_place(knock, base, tmp_path, digits, other_digits):
     """What is done with some digits is not done with others."""
     place = [f"--workdir={tmp_path / 'study'}", "--grid=cell:basic_rnn"]
     assert knock(*base, *place).code == 0
     arrays = {name: getattr(digits, name) for name in NAMES}
-    (tmp_path / "others").mkdir()
-    write(tmp_path / "others", {**arrays, "train_images": arrays["train_images"][::-1]})
     (tmp_path / "same").mkdir()
     write(tmp_path / "same", arrays)
-    answer = knock(*base, f"--data_dir={tmp_path / 'others'}", *place)
+    answer = knock(*base, other_digits, *place)
     assert_refused(answer, 1, "compare: error: ", "other training images")
     assert knock(*base, f"--data_dir={tmp_path / 'same'}", *place).code == 0
     assert knock.programs == []
@@ -280,15 +287,11 @@ def test_a_record_of_another_run_is_not_taken(knock, base, tmp_path, change):
     assert any(before[key] != after[key] for key in ("config", "cores", "analyses"))
 
 
-def test_a_record_with_other_data_is_not_taken(knock, base, tmp_path, digits):
+def test_a_record_with_other_data_is_not_taken(knock, base, tmp_path, other_digits):
     """The configuration does not say which digits lie where it points to."""
     flags = [*base, "--grid=cell:basic_rnn", f"--results={tmp_path / 'results'}", "--name=cells"]
     assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
-    arrays = {name: getattr(digits, name) for name in NAMES}
-    (tmp_path / "others").mkdir()
-    write(tmp_path / "others", {**arrays, "train_images": arrays["train_images"][::-1]})
-    others = f"--data_dir={tmp_path / 'others'}"
-    assert knock(*flags, others, f"--workdir={tmp_path / 'two'}").code == 0
+    assert knock(*flags, other_digits, f"--workdir={tmp_path / 'two'}").code == 0
     assert knock.programs == ["train"]
 
 

@@ -39,6 +39,15 @@ class LSTMStateTuple(collections.namedtuple("LSTMStateTuple", ("c", "h"))):
         return self.c.dtype
 
 
+def is_mixed(policy):
+    """Whether a Keras dtype policy, or a layer, computes in another dtype than its variables'.
+
+    >>> is_mixed(keras.DTypePolicy("mixed_float16")), is_mixed(keras.DTypePolicy("float16"))
+    (True, False)
+    """
+    return policy.compute_dtype != policy.variable_dtype
+
+
 def snake_case(name):
     """Returns a class name the way TF1 turns it into a variable scope.
 
@@ -176,7 +185,7 @@ class RNNCell(keras.layers.Layer):
         if self._takes_dtype_of_inputs and not self.built:
             policies = [self.dtype_policy]
             policies += [c.dtype_policy for c in self.wrapped_cells if isinstance(c, RNNCell)]
-            mixed = [p for p in policies if p.compute_dtype != p.variable_dtype]
+            mixed = [policy for policy in policies if is_mixed(policy)]
             if not mixed and not isinstance(dtype, keras.DTypePolicy):
                 dtype = tf.as_dtype(dtype).name
             self.dtype_policy = mixed[0] if mixed else dtype

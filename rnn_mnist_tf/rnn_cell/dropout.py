@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, call_cell
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, call_cell, is_mixed
 from rnn_mnist_tf.rnn_cell.wrappers import CellWrapper
 
 
@@ -279,8 +279,7 @@ def _layer_dtype(cell, dtype):
     """
     if dtype is None or not isinstance(cell, keras.layers.Layer):
         return dtype
-    policy = cell.dtype_policy
-    return policy if policy.compute_dtype != policy.variable_dtype else dtype
+    return cell.dtype_policy if is_mixed(cell) else dtype
 
 
 def _should_drop(probability):

@@ -5,7 +5,6 @@ import datetime
 import functools
 import json
 import pathlib
-import tempfile
 import time
 
 from rnn_mnist_tf.data import load_dataset
@@ -13,7 +12,7 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.study.machine import describe_machine
 from rnn_mnist_tf.study.record import read_record
 from rnn_mnist_tf.training import workdir as workdirs
-from rnn_mnist_tf.training.files import write_text
+from rnn_mnist_tf.training.files import make_writable, write_text
 
 POINTS = "points"
 FAILED = "failed"
@@ -63,18 +62,8 @@ class PointRunner:
 
     def check_results(self):
         """Raises `InputError` if the directory of results cannot be written."""
-        if not self.results:
-            return
-        try:
-            path = pathlib.Path(self.results) / self.study
-            path.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=path):
-                pass
-        except OSError as error:
-            raise InputError(
-                f"Received results={self.results!r}, expected a directory that can be written: "
-                f"{error}."
-            ) from error
+        if self.results:
+            make_writable(pathlib.Path(self.results) / self.study, f"results={self.results!r}")
 
     def read_record(self, point):
         """Returns the record of a point that is done, or None.

@@ -141,18 +141,19 @@ class TrainConfig:
                     f"Received {field.name}={value!r} and model={self.model!r}, which does not "
                     f"read it, expected one of {readers}, or no --{field.name}."
                 )
-        self._check_goes_with("patch_size", "scan", "patches", "rnn" in self._sized_as)
-        self._check_goes_with("num_classes", "dataset", "idx", True)
+        if "rnn" in self._sized_as:
+            self._check_goes_with("patch_size", "scan", "patches")
+        self._check_goes_with("num_classes", "dataset", "idx")
 
     @property
     def _sized_as(self):
         """The models whose options change this one: a budget is another model's size."""
         return {self.model, self.budget_model} if self.model == "cnn" else {self.model}
 
-    def _check_goes_with(self, name, other, wanted, applies):
+    def _check_goes_with(self, name, other, wanted):
         """Raises where a field is set that only one value of another one reads."""
-        value, default = getattr(self, name), type(self).__dataclass_fields__[name].default
-        if applies and value != default and getattr(self, other) != wanted:
+        value = getattr(self, name)
+        if value != getattr(TrainConfig, name) and getattr(self, other) != wanted:
             raise InputError(
                 f"Received {name}={value!r} and {other}={getattr(self, other)!r}, which does not "
                 f"read it, expected --{other}={wanted}, or no --{name}."

@@ -14,6 +14,31 @@ except ImportError:  # not on Windows, where two programs in one directory are n
     fcntl = None
 
 
+def make_writable(directory, received):
+    """Makes a directory if need be.
+
+    Args:
+        directory: a path.
+        received: how the error names what it was given.
+
+    Raises:
+        InputError: it cannot be made, or written to.
+
+    >>> target = pathlib.Path(tempfile.mkdtemp()) / "new"
+    >>> make_writable(target, f"workdir={target}")
+    >>> list(target.iterdir())
+    []
+    """
+    try:
+        pathlib.Path(directory).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=directory):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"Received {received}, expected a directory that can be written: {error}."
+        ) from error
+
+
 @contextlib.contextmanager
 def lock(directory, program):
     """Keeps a directory, which is made if need be, for this process alone.
@@ -32,15 +57,7 @@ def lock(directory, program):
     True
     """
     directory = pathlib.Path(directory)
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=directory):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"Received workdir={str(directory)!r}, expected a directory that can be written: "
-            f"{error}."
-        ) from error
+    make_writable(directory, f"workdir={str(directory)!r}")
     if fcntl is None:
         yield directory
         return

@@ -5,7 +5,7 @@ import typing
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import RNNCell
+from rnn_mnist_tf.rnn_cell.base import RNNCell, is_mixed
 
 
 class Sequence(typing.NamedTuple):
@@ -150,7 +150,7 @@ def cell_dtype(cell, dtype):
     if not isinstance(cell, RNNCell) or dtype is None:
         return dtype
     dtype, own = tf.as_dtype(dtype), tf.as_dtype(cell.compute_dtype)
-    if cell.compute_dtype != cell.variable_dtype:
+    if is_mixed(cell):
         return own
     if own != dtype:
         raise ValueError(
