@@ -1,6 +1,7 @@
-"""Imports TensorFlow without the lines it prints about the machine, which no setting silences.
+"""Imports TensorFlow for a program: fast convolutions, and none of its lines about the machine.
 
-For programs: their stderr is for the user. Errors of the import itself are raised as ever.
+No setting silences those, and a program's stderr is for the user. Errors of the import itself are
+raised as ever.
 """
 
 import contextlib
@@ -24,8 +25,11 @@ def silent_stderr():
 
 
 def import_tensorflow():
-    """Imports TensorFlow, quietly."""
+    """Imports TensorFlow, quietly, with the settings that the environment does not name."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # TensorFlow uses oneDNN by itself only where the processor has VNNI; convolutions train faster
+    # with it on others too.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with silent_stderr():
         import tensorflow as tf
 
