@@ -1,0 +1,97 @@
+"""Records among the results, of points that need not be run again."""
+
+import json
+
+import pytest
+
+from tests.compare.files import contents, read
+from tests.doors import assert_refused
+
+
+def test_a_record_among_the_results_is_a_point_that_is_done(knock, base, tmp_path):
+    """On another machine, which has the records and not the runs, only what is new is run."""
+    results = tmp_path / "results"
+    flags = [*base, f"--results={results}", "--name=cells", "--noprogress"]
+    assert knock(*flags, "--grid=cell:basic_rnn", f"--workdir={tmp_path / 'one'}").code == 0
+    before = contents(results)
+    answer = knock(*flags, "--grid=cell:basic_rnn,gru", f"--workdir={tmp_path / 'two'}")
+    assert (answer.code, knock.programs) == (0, ["train"])
+    name = "cells/cell=basic_rnn,seed=0.json"
+    assert contents(results)[name] == before[name]
+    rows = read(tmp_path / "two" / "table.json")
+    error = read(results / name)["result"]["test_errors"] / 2  # of 200 digits
+    assert [row["flags"] for row in rows] == [{"cell": "basic_rnn"}, {"cell": "gru"}]
+    assert rows[0]["test_error_percent"] == pytest.approx(error)
+
+
+@pytest.mark.parametrize("change", ["--num_units=5", "--cores=1", "--analyses=forgetting"])
+def test_a_record_of_another_run_is_not_taken(knock, base, tmp_path, change):
+    """Another configuration, other cores or a measurement more: the point is run, and replaces."""
+    results = tmp_path / "results"
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    before = read(results / "cells" / "cell=basic_rnn,seed=0.json")
+    assert knock(*flags, change, f"--workdir={tmp_path / 'two'}").code == 0
+    assert knock.programs[0] == "train"
+    after = read(results / "cells" / "cell=basic_rnn,seed=0.json")
+    assert any(before[key] != after[key] for key in ("config", "cores", "analyses"))
+
+
+def test_a_record_with_other_data_is_not_taken(knock, base, tmp_path, other_digits):
+    """The configuration does not say which digits lie where it points to."""
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={tmp_path / 'results'}", "--name=cells"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    assert knock(*flags, other_digits, f"--workdir={tmp_path / 'two'}").code == 0
+    assert knock.programs == ["train"]
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]", '{"config": {"cell": "gpu"}}'])
+def test_a_damaged_record_among_the_results(knock, base, tmp_path, text):
+    """One line that names the file; nothing is run."""
+    path = tmp_path / "results" / "cells" / "cell=gru,seed=0.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    flags = ["--grid=cell:gru", f"--results={tmp_path / 'results'}", "--name=cells"]
+    answer = knock(*base, *flags, f"--workdir={tmp_path / 'study'}")
+    assert_refused(answer, 1, "compare: error: ", str(path))
+    assert knock.programs == []
+
+
+def test_a_damaged_copy_of_a_record(knock, base, tmp_path):
+    """The run's own is there, and the copy is written anew."""
+    flags = [*base, "--grid=cell:basic_rnn", f"--workdir={tmp_path / 'study'}", "--noprogress"]
+    assert knock(*flags, f"--results={tmp_path / 'results'}").code == 0
+    path = tmp_path / "results" / "study" / "cell=basic_rnn,seed=0.json"
+    before = path.read_text()
+    path.write_text("{")
+    assert knock(*flags, f"--results={tmp_path / 'results'}").code == 0
+    assert (knock.programs, path.read_text()) == ([], before)
+
+
+def test_a_record_of_an_earlier_day(knock, base, tmp_path):
+    """A field that its configuration does not have yet has its default there."""
+    results = tmp_path / "results"
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    path = results / "cells" / "cell=basic_rnn,seed=0.json"
+    record = read(path)
+    del record["config"]["ema_momentum"]
+    path.write_text(json.dumps(record))
+    assert knock(*flags, f"--workdir={tmp_path / 'two'}").code == 0
+    assert knock.programs == []
+
+
+def test_other_cores_are_another_run(knock, base, tmp_path):
+    """Its time would be another one; what is among the results stays as it is."""
+    results = tmp_path / "results"
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
+    assert knock(*flags, "--cores=2", f"--workdir={tmp_path / 'two'}").code == 0
+    before = contents(results)
+    one = f"--workdir={tmp_path / 'one'}"
+    assert knock(*base, "--grid=cell:basic_rnn", "--noprogress", "--cores=1", one).code == 0
+    answer = knock(*flags, "--cores=2", one)
+    assert_refused(answer, 1, "compare: error: ", "cores: 2, not 1", "--overwrite")
+    assert contents(results) == before
+    assert knock(*base, "--grid=cell:basic_rnn", "--cores=2", one, "--overwrite").code == 0
+    assert knock.programs == ["train"]
+    assert read(tmp_path / "one" / "points" / "cell=basic_rnn,seed=0" / "point.json")["cores"] == 2
