@@ -11,6 +11,7 @@ from absl import logging as absl_logging
 
 _PACKAGE = pathlib.Path(__file__).parent
 _LONGEST_REASON = 200
+_PLACES = ("workdir", "data_dir", "tfds_dir", "output", "results", "picture")
 
 
 def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
@@ -44,6 +45,7 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
         return _fail(
             name, f"Received stray arguments {files}, expected only flags (--name=value).", 2
         )
+    _expand_home(values)
     try:
         if values.help or values.helpfull:
             print(f"python -m rnn_mnist_tf.{name}: {summary}\n")
@@ -64,6 +66,13 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
         if values.traceback:
             traceback.print_exc()
         return _fail(name, _describe_exhaustion(error), 1)
+
+
+def _expand_home(values):
+    """Shells leave the `~` of `--workdir=~/runs` alone, and nobody expands that of a flag file."""
+    for name in _PLACES:
+        if name in values and str(values[name].value).startswith("~"):
+            values[name].value = os.path.expanduser(values[name].value)
 
 
 def join_flagfile(arguments):

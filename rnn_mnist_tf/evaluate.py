@@ -72,7 +72,7 @@ def seen_before(description, dataset):
         dataset: the `Dataset` whose test images are evaluated.
     """
     trained_on = description.config.dataset.split(":")[0]
-    if dataset.name != "mnist5k" or trained_on not in ("mnist", "idx"):
+    if dataset.name.split(":")[0] != "mnist5k" or trained_on not in ("mnist", "idx"):
         return []
     if trained_on == "mnist":
         return [

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import signal
 import sys
 
@@ -16,7 +15,7 @@ from rnn_mnist_tf.report import ProgressBar, classification_scores, save_confusi
 from rnn_mnist_tf.signals import handling_stops
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training import workdir as workdirs
-from rnn_mnist_tf.training.config import PLACES
+from rnn_mnist_tf.training.config import PLACES, absolute
 from rnn_mnist_tf.training.files import lock
 from rnn_mnist_tf.training.strategy import configure_threads
 
@@ -132,9 +131,15 @@ def _stopping(trainer):
 
 def _finish(trainer, dataset, workdir):
     """Saves the weights, reads the test split, writes the picture and the result."""
+    logits = trainer.predict_logits(dataset.test_images)
+    if not np.isfinite(logits).all():
+        raise InputError(
+            "The trained model's answers are not finite: its last steps diverged. Lower "
+            "--learning_rate and pass --overwrite."
+        )
     workdirs.write_metrics(workdir, trainer.history)
     workdirs.save_weights(workdir, trainer.model)
-    predicted = np.argmax(trainer.predict_logits(dataset.test_images), axis=1)
+    predicted = np.argmax(logits, axis=1)
     scores = classification_scores(dataset.test_labels, predicted, dataset.class_names)
     save_confusion_matrix(
         workdir / workdirs.CONFUSION_MATRIX, dataset.test_labels, predicted, dataset.class_names
@@ -154,17 +159,6 @@ def _finish(trainer, dataset, workdir):
     }
     workdirs.write_result(workdir, result)
     return result
-
-
-def absolute(path):
-    """Returns a place as every directory's programs find it: config.json outlives this one.
-
-    >>> absolute("/data/mnist"), absolute("gs://bucket/data"), absolute("")
-    ('/data/mnist', 'gs://bucket/data', '')
-    """
-    if not path or "://" in path:
-        return path
-    return os.path.abspath(os.path.expanduser(path))
 
 
 def read_config(values):

@@ -252,6 +252,14 @@ def test_shipped_flag_files_are_found_from_anywhere(monkeypatch, tmp_path):
     assert find_flagfile(own) == own
 
 
+@pytest.mark.parametrize("flag", ["workdir", "data_dir"])
+def test_home_is_expanded(call, monkeypatch, tmp_path, flag):
+    """Neither shells nor flag files do that for `--workdir=~/runs`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    others = ["--pretrained=fast", "--dataset=idx"] if flag == "data_dir" else []
+    assert str(tmp_path / "here") in call("evaluate", f"--{flag}=~/here", *others).err
+
+
 def test_two_doors_share_a_process(call):
     """Flags are each door's own: what one was given, the next does not see."""
     assert "wd-1" in call("evaluate", "--workdir=wd-1").err

@@ -88,10 +88,11 @@ def test_the_run_s_own_data(call, trained_on_mnist, digits):
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "mnist:3.0.1"])
-def test_a_model_of_mnist_has_seen_mnist5k(workdir, mnist5k, dataset):
-    """The warning says so, for every name that MNIST has."""
+@pytest.mark.parametrize("name", ["mnist5k", "mnist5k:1.0.0"])
+def test_a_model_of_mnist_has_seen_mnist5k(workdir, mnist5k, dataset, name):
+    """The warning says so, for every name that both have."""
     change_config(workdir, dataset=dataset)
-    scores = evaluate.run(workdir, dataset=mnist5k)
+    scores = evaluate.run(workdir, dataset=mnist5k._replace(name=name))
     assert len(scores["warnings"]) == 1
     assert "MNIST" in scores["warnings"][0]
 

@@ -286,6 +286,18 @@ def test_the_door(call, tmp_path, small_config):
     assert workdirs.read_description(tmp_path / "run").config == small_config
 
 
+@pytest.mark.parametrize("fraction", [0.0, 0.5])
+def test_a_last_step_that_diverges(call, tmp_path, small_config, fraction):
+    """The loss before it is finite; what it leaves is no trained model."""
+    network = {"model": "cnn_rnn", "filters": "4,4", "tap": 2}
+    # One step: its loss is that of the first weights.
+    options = {"train_examples": 32, "validation_fraction": fraction, "learning_rate": 1e38}
+    config = dataclasses.replace(small_config, **network, **options)
+    answer = call("train", *flags_of(config), f"--workdir={tmp_path / 'run'}", "--noprogress")
+    assert_refused(answer, 1, "train: error: ", "finite", "--learning_rate")
+    assert not (tmp_path / "run" / "result.json").exists()
+
+
 def test_the_door_can_be_quiet(call, tmp_path, small_config):
     """Without a progress bar nothing is on stderr."""
     arguments = [*flags_of(small_config), f"--workdir={tmp_path}", "--noprogress"]

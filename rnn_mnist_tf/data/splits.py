@@ -35,7 +35,8 @@ def validation_split(labels, fraction, seed):
         )
     except ValueError as error:
         raise InputError(
-            f"Received validation_fraction={fraction} of {len(labels)} examples: {error}"
+            f"Received validation_fraction={fraction} of {len(labels)} examples: {error}. "
+            "Choose another --validation_fraction; 0 holds out none."
         ) from error
     return np.sort(train), np.sort(validation)
 

@@ -49,7 +49,7 @@ def load_tfds(name, tfds_dir=None, image_size=None):
             f"Received dataset={name!r}, whose images vary in size, expected --image_size: "
             "pass for example --image_size=64."
         )
-    _prepare(tfds, builder, name)
+    builder = _prepare(tfds, builder, name, tfds_dir)
     test_split = "test" if "test" in builder.info.splits else "validation"
     if not {"train", test_split} <= set(builder.info.splits):
         raise InputError(
@@ -95,20 +95,26 @@ def _is_image_classification(tfds, features):
     )
 
 
-def _prepare(tfds, builder, name):
+def _prepare(tfds, builder, name, tfds_dir):
+    """Returns a builder whose data set is on disk."""
     if builder.is_prepared():
-        return
+        return builder
     _check_network(builder, name)
     config = tfds.download.DownloadConfig(try_download_gcs=False)
     try:
         with open(os.devnull, "w") as sink, contextlib.redirect_stdout(sink):
             builder.download_and_prepare(download_config=config)
     except Exception as error:  # TFDS raises what its many parts raise
+        again = _make_builder(tfds, name, tfds_dir)
+        if again.is_prepared():  # another process was faster
+            return again
         reason = " ".join(str(error).split())[:200]
+        advice = _WITHOUT_NETWORK if builder.url_infos else "Choose another --tfds_dir."
         raise InputError(
             f"Received dataset={name!r}, which could not be prepared under {builder.data_dir}: "
-            f"{type(error).__name__}: {reason}. {_WITHOUT_NETWORK}"
+            f"{type(error).__name__}: {reason}. {advice}"
         ) from error
+    return builder
 
 
 def _check_network(builder, name):

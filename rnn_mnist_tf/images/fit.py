@@ -77,13 +77,17 @@ def _as_gray_or_rgb(image):
 def list_images(paths):
     """Returns the files to answer for: each file named, and the images in each directory named.
 
+    Hidden files of a directory, such as the `._three.png` that macOS leaves, are no images.
+
     >>> list_images(["a.png"])
     [PosixPath('a.png')]
     """
     files = []
     for path in map(pathlib.Path, paths):
         if path.is_dir():
-            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            files += sorted(
+                p for p in path.rglob("[!.]*") if p.suffix.lower() in SUFFIXES and p.is_file()
+            )
         else:
             files.append(path)
     return files
@@ -141,9 +145,10 @@ def _ground(pixels):
 
     What is further from it than half of the ink is no ground; drawings may touch the border.
     """
-    rows, columns = np.indices(pixels.shape) - (np.array(pixels.shape)[:, None, None] - 1) / 2
+    rows, columns = (places - places.mean() for places in np.indices(pixels.shape, sparse=True))
     values = _border(pixels)
-    terms = np.stack([np.ones_like(values), _border(rows), _border(columns)], axis=1)
+    places = [_border(np.broadcast_to(side, pixels.shape)) for side in (rows, columns)]
+    terms = np.stack([np.ones_like(values), *places], axis=1)
     ground = np.full_like(values, np.median(values))
     furthest = np.abs(pixels - ground[0]).max() / 2 + 1  # a level, for rounding
     for _ in range(_FITS):

@@ -133,6 +133,6 @@ def _find_rnn(model):
     if not candidates:
         raise ValueError(
             f"Received the model {model.name!r} without an RNN, expected a layer 'rnn', a "
-            "DynamicRNN or a keras.layers.RNN."
+            "DynamicRNN or a keras.layers.RNN. Of other models measure only the speed."
         )
     return candidates[0]

@@ -57,7 +57,7 @@ def export_saved_model(model, directory, images):
         InputError: the directory is taken or cannot be written.
         RuntimeError: the SavedModel answers otherwise than the model; nothing is written then.
     """
-    directory = pathlib.Path(directory).absolute()
+    directory = pathlib.Path(directory).resolve()
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise InputError(
             f"Received output={str(directory)!r}, which is taken, expected a new directory."
@@ -72,9 +72,7 @@ def export_saved_model(model, directory, images):
     temporary = pathlib.Path(temporary)
     try:
         classifier = Classifier(model)
-        tf.saved_model.save(
-            classifier, str(temporary), signatures={"serving_default": classifier.classify}
-        )
+        _save(classifier, temporary, directory)
         difference = largest_difference(classifier, temporary, images)
         if not difference <= _TOLERANCE:
             raise RuntimeError(
@@ -88,6 +86,19 @@ def export_saved_model(model, directory, images):
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return difference
+
+
+def _save(classifier, temporary, directory):
+    try:
+        tf.saved_model.save(
+            classifier, str(temporary), signatures={"serving_default": classifier.classify}
+        )
+    except tf.errors.ResourceExhaustedError:  # a full disk, or memory: the door tells them apart
+        raise
+    except tf.errors.OpError as error:
+        raise InputError(
+            f"Received output={str(directory)!r}, which cannot be written: {error.message}."
+        ) from error
 
 
 def largest_difference(classifier, directory, images):

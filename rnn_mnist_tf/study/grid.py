@@ -9,6 +9,7 @@ import urllib.parse
 
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.training import TrainConfig
+from rnn_mnist_tf.training.config import PLACES, absolute
 
 _FIELDS = {field.name: type(field.default) for field in dataclasses.fields(TrainConfig)}
 _KINDS = {**_FIELDS, "cores": int}
@@ -86,6 +87,8 @@ def parse_grids(texts, base=None, cores=0, seeds=1):
         grid  = axis; axis; ...        every combination of their values
         axis  = name:value,value,...   a flag of train that is part of a configuration, or cores
         value = text+name=text+...     the axis's value, and further flags that go with it
+
+    The filters of one network stand with slashes between them: `filters:16/24,32/48`.
 
     Args:
         texts: the grids.
@@ -168,6 +171,11 @@ def _parse_axis(text):
     name, values = name.strip(), [value.strip() for value in values.split(",")]
     if not name or not all(values):
         raise GridError(f"the axis {text!r} is malformed, expected name:value,value,...")
+    if name == "filters" and len(values) > 1 and all(value.isdecimal() for value in values):
+        raise GridError(
+            f"the axis {text!r} has networks of one block each, expected slashes between the "
+            f"filters of one network: filters:{'/'.join(values)}."
+        )
     axis = []
     for value in values:
         first, *further = _FURTHER.split(value)
@@ -181,6 +189,10 @@ def _convert(name, text):
     if name not in _KINDS:
         raise GridError(f"{name!r} is no flag of a configuration, expected one of {list(_KINDS)}.")
     kind = _KINDS[name]
+    if name == "filters":
+        text = text.replace("/", ",")
+    if name in PLACES:
+        text = absolute(text)
     try:
         return _BOOLS[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.images import SCANS
@@ -22,6 +23,17 @@ from rnn_mnist_tf.models import (
 PLACES = ("data_dir", "tfds_dir")
 OPTIMIZERS = ("adam", "adamw", "adadelta", "sgd")
 SCHEDULES = ("constant", "one_cycle", "cosine")
+
+
+def absolute(path):
+    """Returns a place as every directory's programs find it: config.json outlives this one.
+
+    >>> absolute("/data/mnist"), absolute("gs://bucket/data"), absolute("")
+    ('/data/mnist', 'gs://bucket/data', '')
+    """
+    if not path or "://" in path:
+        return path
+    return os.path.abspath(os.path.expanduser(path))
 
 
 def _field(default, help_text, choices=None, minimum=None, maximum=None):
@@ -84,7 +96,9 @@ class TrainConfig:
     output_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
     state_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
     head: str = _field("last", "What the dense layer sees of the outputs.", HEADS)
-    dense_units: int = _field(0, "A hidden dense layer before the logits; 0: none.", minimum=0)
+    dense_units: int = _field(
+        0, "A hidden dense layer before the logits; 0: none, of cldnn num_units.", minimum=0
+    )
     dense_keep_prob: float = _field(
         1.0, "Of the features before the logits.", minimum=0.01, maximum=1
     )
@@ -144,6 +158,11 @@ class TrainConfig:
         if "rnn" in self._sized_as:
             self._check_goes_with("patch_size", "scan", "patches")
         self._check_goes_with("num_classes", "dataset", "idx")
+        if self.residual and self.num_layers == 1:
+            raise InputError(
+                "Received residual=True and num_layers=1, but the first layer has no residual "
+                "connection, expected --num_layers=2 or more, or no --residual."
+            )
 
     @property
     def _sized_as(self):

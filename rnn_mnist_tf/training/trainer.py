@@ -226,6 +226,11 @@ class Trainer:
             self._swap_back()
         # Without smoothing: runs with more and less of it can be compared.
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+        if not math.isfinite(loss):
+            raise InputError(
+                f"The validation loss is {float(loss)} after epoch {self.epoch + 1}, expected a "
+                "finite number. Lower --learning_rate and pass --overwrite."
+            )
         accuracy = np.mean(np.argmax(logits, axis=1) == labels)
         return {"val_loss": float(loss), "val_accuracy": float(accuracy)}
 

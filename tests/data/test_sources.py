@@ -1,6 +1,8 @@
 """One door to all data: files, TFDS names, and what is said where there is no network."""
 
 import http.client
+import pathlib
+import shutil
 import threading
 import urllib.error
 
@@ -195,8 +197,21 @@ def test_prepared_data_needs_no_network(tfds_dir, mnist5k, monkeypatch, no_downl
     assert no_download == []
 
 
+def test_another_process_is_faster(mnist5k, tfds_dir, tmp_path, monkeypatch):
+    """Two that prepare at once both have the data, though only one can put it into its place."""
+
+    def download_and_prepare(builder, **options):
+        shutil.copytree(pathlib.Path(tfds_dir) / "mnist5k", tmp_path / "mnist5k")
+        raise FileExistsError("Cannot rename")
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", download_and_prepare)
+    loaded = load_dataset("mnist5k", tfds_dir=str(tmp_path))
+    np.testing.assert_array_equal(loaded.train_images, mnist5k.train_images)
+
+
 def test_a_directory_that_cannot_be_written(tmp_path):
-    """Preparing below a file fails in one line, which names the directory."""
+    """Preparing below a file fails in one line, which names the directory and what to do."""
+    assert_refused("--tfds_dir", name="mnist5k", tfds_dir="/proc/none")
     (tmp_path / "file").touch()
     assert_refused(str(tmp_path / "file"), name="mnist5k", tfds_dir=str(tmp_path / "file" / "dir"))
 

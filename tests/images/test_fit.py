@@ -375,6 +375,8 @@ def test_list_images(tmp_path):
     (tmp_path / "deep" / "deeper").mkdir(parents=True)
     for name in ("b.png", "a.JPG", "notes.txt", "deep/deeper/c.bmp", "deep/d.jpeg"):
         (tmp_path / name).touch()
+    (tmp_path / "._b.png").touch()
+    (tmp_path / "directory.png").mkdir()
     found = list_images([tmp_path / "notes.txt", str(tmp_path), tmp_path / "missing.png"])
     assert [str(path.relative_to(tmp_path)) for path in found] == [
         "notes.txt",

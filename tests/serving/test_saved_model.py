@@ -151,6 +151,15 @@ def test_parents_are_made(tmp_path):
     assert (tmp_path / "deep" / "served" / "saved_model.pb").is_file()
 
 
+def test_a_link_to_an_empty_directory(tmp_path):
+    """The link stays one, and the model is behind it."""
+    (tmp_path / "place").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "place")
+    export_saved_model(make_model(), tmp_path / "link", make_images(1))
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "place" / "saved_model.pb").is_file()
+
+
 def everything(directory):
     """All paths below a directory, with the content of files."""
     return {
@@ -209,5 +218,17 @@ def test_a_broken_write_leaves_nothing(tmp_path, monkeypatch, error):
 
     monkeypatch.setattr(tf.saved_model, "save", save)
     with pytest.raises(error):
+        export_saved_model(make_model(), tmp_path / "served", make_images(1))
+    assert everything(tmp_path) == {}
+
+
+def test_a_write_that_tensorflow_refuses(tmp_path, monkeypatch):
+    """Its own kind of error is one of the user's, who named the place."""
+
+    def save(*_, **__):
+        raise tf.errors.OutOfRangeError(None, None, "File too large")
+
+    monkeypatch.setattr(tf.saved_model, "save", save)
+    with pytest.raises(InputError, match=r"served.*File too large"):
         export_saved_model(make_model(), tmp_path / "served", make_images(1))
     assert everything(tmp_path) == {}

@@ -148,6 +148,22 @@ def test_what_is_no_grid(grid, words):
     assert [word for word in [f"--grid={grid}", *words] if word not in str(error.value)] == []
 
 
+def test_filters_have_slashes():
+    """Commas stand between the networks of an axis."""
+    points = parse_grids(["filters:16/24,32/48/64;tap:2;model:cnn_rnn"])
+    assert [point.config.filters for point in points] == ["16,24", "32,48,64"]
+    with pytest.raises(GridError, match="filters:16/24/32"):
+        parse_grids(["filters:16,24,32;model:cnn_rnn"])
+
+
+def test_places_hold_anywhere(monkeypatch, tmp_path):
+    """As those of the flags do: config.json outlives the directory of a program."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    points = parse_grids(["data_dir:~/digits,digits2;dataset:idx"])
+    assert [p.config.data_dir for p in points] == [f"{tmp_path}/digits", f"{tmp_path}/digits2"]
+
+
 def test_no_grid():
     """There is nothing to compare without one."""
     with pytest.raises(GridError, match="--grid="):
