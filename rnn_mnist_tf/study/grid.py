@@ -9,7 +9,6 @@ import urllib.parse
 
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.training import TrainConfig
-from rnn_mnist_tf.training.config import PLACES, absolute
 
 _FIELDS = {field.name: type(field.default) for field in dataclasses.fields(TrainConfig)}
 _KINDS = {**_FIELDS, "cores": int}
@@ -191,8 +190,6 @@ def _convert(name, text):
     kind = _KINDS[name]
     if name == "filters":
         text = text.replace("/", ",")
-    if name in PLACES:
-        text = absolute(text)
     try:
         return _BOOLS[text.lower()] if kind is bool else kind(text)
     except (KeyError, ValueError):

@@ -156,14 +156,6 @@ def test_filters_have_slashes():
         parse_grids(["filters:16,24,32;model:cnn_rnn"])
 
 
-def test_places_hold_anywhere(monkeypatch, tmp_path):
-    """As those of the flags do: config.json outlives the directory of a program."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    points = parse_grids(["data_dir:~/digits,digits2;dataset:idx"])
-    assert [p.config.data_dir for p in points] == [f"{tmp_path}/digits", f"{tmp_path}/digits2"]
-
-
 def test_no_grid():
     """There is nothing to compare without one."""
     with pytest.raises(GridError, match="--grid="):
