@@ -71,8 +71,9 @@ def seen_before(description, dataset):
         description: the `RunDescription` of the model.
         dataset: the `Dataset` whose test images are evaluated.
     """
-    trained_on = description.config.dataset.split(":")[0]
-    if dataset.name.split(":")[0] != "mnist5k" or trained_on not in ("mnist", "idx"):
+    # A name may have a version behind it.
+    asked, trained_on = (n.split(":")[0] for n in (dataset.name, description.config.dataset))
+    if asked != "mnist5k" or trained_on not in ("mnist", "idx"):
         return []
     if trained_on == "mnist":
         return [

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import os
 import signal
 import sys
 
@@ -15,7 +16,7 @@ from rnn_mnist_tf.report import ProgressBar, classification_scores, save_confusi
 from rnn_mnist_tf.signals import handling_stops
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training import workdir as workdirs
-from rnn_mnist_tf.training.config import PLACES, absolute
+from rnn_mnist_tf.training.config import PLACES
 from rnn_mnist_tf.training.files import lock
 from rnn_mnist_tf.training.strategy import configure_threads
 
@@ -159,6 +160,17 @@ def _finish(trainer, dataset, workdir):
     }
     workdirs.write_result(workdir, result)
     return result
+
+
+def absolute(path):
+    """Returns a place as every directory's programs find it: config.json outlives this one.
+
+    >>> absolute("/data/mnist"), absolute("gs://bucket/data"), absolute("")
+    ('/data/mnist', 'gs://bucket/data', '')
+    """
+    if not path or "://" in path:
+        return path
+    return os.path.abspath(path)
 
 
 def read_config(values):

@@ -14,27 +14,14 @@ from PIL import Image
 from rnn_mnist_tf import train
 from rnn_mnist_tf.data import validation_split
 from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.study.points import config_flags
 from rnn_mnist_tf.training import checkpoint
 from rnn_mnist_tf.training import workdir as workdirs
 from rnn_mnist_tf.training.files import lock
 from rnn_mnist_tf.training.workdir import load_model
 from tests.data.test_idx import NAMES, idx_bytes, make_arrays, write
 from tests.doors import assert_refused, finish
-
-
-def contents(directory):
-    """All files below a directory, by name, with what is in them."""
-    paths = [path for path in pathlib.Path(directory).rglob("*") if path.is_file()]
-    return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
-
-
-def flags_of(config):
-    """The configuration as flags of the door."""
-    values = dataclasses.asdict(config).items()
-    return [
-        f"--{name}={str(value).lower() if value in (True, False) else value}"
-        for name, value in values
-    ]
+from tests.files import contents
 
 
 def same_weights(first, second):
@@ -126,7 +113,7 @@ def test_another_configuration_is_refused(call, workdir, small_config):
     """Exit code 1, one line that says what differs, and no byte of the run is lost."""
     before = contents(workdir)
     other = dataclasses.replace(small_config, num_units=17, seed=5)
-    answer = call("train", *flags_of(other), f"--workdir={workdir}")
+    answer = call("train", *config_flags(other), f"--workdir={workdir}")
     words = ["num_units: 17, not 16", "seed: 5, not 0", str(workdir), "--overwrite"]
     assert_refused(answer, 1, "train: error: ", *words)
     assert contents(workdir) == before
@@ -221,7 +208,7 @@ def test_a_disk_that_fills_up_is_one_line(call, tmp_path, monkeypatch, small_con
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    arguments = [*flags_of(small_config), f"--workdir={tmp_path}", "--noprogress"]
+    arguments = [*config_flags(small_config), f"--workdir={tmp_path}", "--noprogress"]
     monkeypatch.setattr(checkpoint, "replacing", full)
     assert_refused(call("train", *arguments), 1, "train: error: ", "No space left")
     monkeypatch.setattr(checkpoint, "replacing", save_checkpoint)
@@ -275,7 +262,7 @@ def test_a_stop_while_the_end_is_written(tmp_path, monkeypatch, small_config, di
 
 def test_the_door(call, tmp_path, small_config):
     """From flags to a finished run: one line on stdout, the progress on stderr."""
-    answer = call("train", *flags_of(small_config), f"--workdir={tmp_path / 'run'}")
+    answer = call("train", *config_flags(small_config), f"--workdir={tmp_path / 'run'}")
     result = json.loads((tmp_path / "run" / "result.json").read_text())
     assert answer.code == 0
     assert len(answer.out.splitlines()) == 1
@@ -293,14 +280,14 @@ def test_a_last_step_that_diverges(call, tmp_path, small_config, fraction):
     # One step: its loss is that of the first weights.
     options = {"train_examples": 32, "validation_fraction": fraction, "learning_rate": 1e38}
     config = dataclasses.replace(small_config, **network, **options)
-    answer = call("train", *flags_of(config), f"--workdir={tmp_path / 'run'}", "--noprogress")
+    answer = call("train", *config_flags(config), f"--workdir={tmp_path / 'run'}", "--noprogress")
     assert_refused(answer, 1, "train: error: ", "finite", "--learning_rate")
     assert not (tmp_path / "run" / "result.json").exists()
 
 
 def test_the_door_can_be_quiet(call, tmp_path, small_config):
     """Without a progress bar nothing is on stderr."""
-    arguments = [*flags_of(small_config), f"--workdir={tmp_path}", "--noprogress"]
+    arguments = [*config_flags(small_config), f"--workdir={tmp_path}", "--noprogress"]
     assert call("train", *arguments).err == ""
 
 
@@ -383,7 +370,7 @@ def test_two_at_a_time(call, workdir, small_config, overwrite):
     (workdir / "result.json").unlink()
     before = contents(workdir)
     with lock(workdir, "train"):
-        answer = call("train", *flags_of(small_config), f"--workdir={workdir}", overwrite)
+        answer = call("train", *config_flags(small_config), f"--workdir={workdir}", overwrite)
     assert_refused(answer, 1, "train: error: ", str(workdir), "another train")
     assert contents(workdir) == before
 
@@ -394,7 +381,7 @@ def test_a_workdir_that_cannot_be_written(call, tmp_path, small_config, place, o
     """One line that names it."""
     (tmp_path / "file").touch()
     workdir = tmp_path / place
-    answer = call("train", *flags_of(small_config), f"--workdir={workdir}", overwrite)
+    answer = call("train", *config_flags(small_config), f"--workdir={workdir}", overwrite)
     assert_refused(answer, 1, "train: error: ", str(workdir))
 
 
@@ -418,7 +405,7 @@ def uninterrupted(tmp_path_factory, long_config, mnist5k):
 )
 def test_an_interrupted_program_goes_on(start, tmp_path, long_config, uninterrupted, number):
     """After Ctrl-C, a scheduler's TERM or a KILL the same command ends in the same bits."""
-    arguments = [*flags_of(long_config), f"--workdir={tmp_path}", "--noprogress"]
+    arguments = [*config_flags(long_config), f"--workdir={tmp_path}", "--noprogress"]
     program = start("train", *arguments, "--steps_per_call=5")
     while not (tmp_path / "metrics.jsonl").exists():
         assert program.poll() is None, finish(program)

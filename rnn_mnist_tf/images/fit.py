@@ -127,17 +127,21 @@ def fit_image(image, image_shape, invert="auto", as_digit=True):
         image = ImageOps.invert(image) if invert == "yes" else image
         return np.asarray(image.resize((width, height), Image.Resampling.BICUBIC))
     pixels = np.asarray(image, np.float64)
-    drawing = _crop(_light_on_black(pixels, invert))
+    drawing = _crop(*_light_on_black(pixels, invert))
     return _centre(_scale(drawing, min(height, width)), height, width)
 
 
 def _light_on_black(pixels, invert):
-    """Takes the ground away, which may be of any gray, and makes the ink light."""
+    """Takes the ground away, which may be of any gray, and makes the ink light.
+
+    Returns:
+        `(ink, coarse, side)`: the ink, its means over squares, and how many pixels their side has.
+    """
     ink = pixels - _ground(pixels)
-    coarse, _ = _coarsen(ink)
+    coarse, side = _coarsen(ink)
     if invert == "yes" or (invert == "auto" and -coarse.min() > coarse.max()):
-        ink = -ink
-    return ink
+        ink, coarse = -ink, -coarse
+    return ink, coarse, side
 
 
 def _ground(pixels):
@@ -150,7 +154,7 @@ def _ground(pixels):
     places = [_border(np.broadcast_to(side, pixels.shape)) for side in (rows, columns)]
     terms = np.stack([np.ones_like(values), *places], axis=1)
     ground = np.full_like(values, np.median(values))
-    furthest = np.abs(pixels - ground[0]).max() / 2 + 1  # a level, for rounding
+    furthest = max(pixels.max() - ground[0], ground[0] - pixels.min()) / 2 + 1  # 1: rounding
     for _ in range(_FITS):
         near = np.abs(values - ground) <= furthest
         plane = np.linalg.lstsq(terms[near], values[near])[0]
@@ -168,9 +172,8 @@ def _coarsen(pixels):
     return np.asarray(Image.fromarray(pixels.astype(np.float32)).reduce(side)), side
 
 
-def _crop(ink):
+def _crop(ink, coarse, side):
     """Cuts the drawing out and stretches its ink to 255."""
-    coarse, side = _coarsen(ink)
     noise = _NOISE * _deviation(_border(coarse))
     if ink.max() < 255 * _INK or coarse.max() <= noise:
         raise InputError("the image is empty: it shows no drawing on its ground")

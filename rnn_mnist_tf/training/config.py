@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import math
-import os
 
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.images import SCANS
@@ -23,17 +22,6 @@ from rnn_mnist_tf.models import (
 PLACES = ("data_dir", "tfds_dir")
 OPTIMIZERS = ("adam", "adamw", "adadelta", "sgd")
 SCHEDULES = ("constant", "one_cycle", "cosine")
-
-
-def absolute(path):
-    """Returns a place as every directory's programs find it: config.json outlives this one.
-
-    >>> absolute("/data/mnist"), absolute("gs://bucket/data"), absolute("")
-    ('/data/mnist', 'gs://bucket/data', '')
-    """
-    if not path or "://" in path:
-        return path
-    return os.path.abspath(os.path.expanduser(path))
 
 
 def _field(default, help_text, choices=None, minimum=None, maximum=None):

@@ -198,11 +198,7 @@ class Trainer:
             self._run_steps(order, np.int32(begin_step), np.int32(end_step), np.int64(self.step))
             logs = {"loss": float(self.loss_metric.result())}
             logs["accuracy"] = float(self.accuracy_metric.result())
-            if not math.isfinite(logs["loss"]):
-                raise InputError(
-                    f"The loss is {logs['loss']} in epoch {self.epoch + 1}, expected a finite "
-                    "number. Lower --learning_rate and pass --overwrite."
-                )
+            self._check_finite("loss", logs["loss"])
             self.train_seconds += time.perf_counter() - begin
             self.step_in_epoch = end_step
             callbacks.on_train_batch_end(end_step - 1, logs)
@@ -225,14 +221,17 @@ class Trainer:
         finally:
             self._swap_back()
         # Without smoothing: runs with more and less of it can be compared.
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits)
+        loss = float(keras.losses.SparseCategoricalCrossentropy(from_logits=True)(labels, logits))
+        self._check_finite("validation loss", loss)
+        accuracy = np.mean(np.argmax(logits, axis=1) == labels)
+        return {"val_loss": loss, "val_accuracy": float(accuracy)}
+
+    def _check_finite(self, name, loss):
         if not math.isfinite(loss):
             raise InputError(
-                f"The validation loss is {float(loss)} after epoch {self.epoch + 1}, expected a "
-                "finite number. Lower --learning_rate and pass --overwrite."
+                f"The {name} is {loss} in epoch {self.epoch + 1}, expected a finite number. Lower "
+                "--learning_rate and pass --overwrite."
             )
-        accuracy = np.mean(np.argmax(logits, axis=1) == labels)
-        return {"val_loss": float(loss), "val_accuracy": float(accuracy)}
 
     def _swap_in_averages(self):
         """Puts the averaged weights into the model, and keeps the raw ones to go on with."""

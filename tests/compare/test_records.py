@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from tests.compare.files import contents, read
 from tests.doors import assert_refused
+from tests.files import contents_and_times, read
 
 
 def test_a_record_among_the_results_is_a_point_that_is_done(knock, base, tmp_path):
@@ -13,11 +13,11 @@ def test_a_record_among_the_results_is_a_point_that_is_done(knock, base, tmp_pat
     results = tmp_path / "results"
     flags = [*base, f"--results={results}", "--name=cells", "--noprogress"]
     assert knock(*flags, "--grid=cell:basic_rnn", f"--workdir={tmp_path / 'one'}").code == 0
-    before = contents(results)
+    before = contents_and_times(results)
     answer = knock(*flags, "--grid=cell:basic_rnn,gru", f"--workdir={tmp_path / 'two'}")
     assert (answer.code, knock.programs) == (0, ["train"])
     name = "cells/cell=basic_rnn,seed=0.json"
-    assert contents(results)[name] == before[name]
+    assert contents_and_times(results)[name] == before[name]
     rows = read(tmp_path / "two" / "table.json")
     error = read(results / name)["result"]["test_errors"] / 2  # of 200 digits
     assert [row["flags"] for row in rows] == [{"cell": "basic_rnn"}, {"cell": "gru"}]
@@ -86,12 +86,12 @@ def test_other_cores_are_another_run(knock, base, tmp_path):
     results = tmp_path / "results"
     flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
     assert knock(*flags, "--cores=2", f"--workdir={tmp_path / 'two'}").code == 0
-    before = contents(results)
+    before = contents_and_times(results)
     one = f"--workdir={tmp_path / 'one'}"
     assert knock(*base, "--grid=cell:basic_rnn", "--noprogress", "--cores=1", one).code == 0
     answer = knock(*flags, "--cores=2", one)
     assert_refused(answer, 1, "compare: error: ", "cores: 2, not 1", "--overwrite")
-    assert contents(results) == before
+    assert contents_and_times(results) == before
     assert knock(*base, "--grid=cell:basic_rnn", "--cores=2", one, "--overwrite").code == 0
     assert knock.programs == ["train"]
     assert read(tmp_path / "one" / "points" / "cell=basic_rnn,seed=0" / "point.json")["cores"] == 2

@@ -9,8 +9,8 @@ import pytest
 
 from rnn_mnist_tf.training import checkpoint
 from rnn_mnist_tf.training.files import lock
-from tests.compare.files import contents
 from tests.doors import assert_refused, finish
+from tests.files import contents_and_times
 
 SMOKE = pathlib.Path(__file__).parents[2] / "flags" / "studies" / "smoke.flags"
 
@@ -69,10 +69,10 @@ def test_a_killed_study_goes_on(start, tmp_path, idx_files):
         time.sleep(0.02)
     assert not is_running(child)
     assert not (points / names[1] / "point.json").exists()
-    before = contents(points / names[0])
+    before = contents_and_times(points / names[0])
     answer = finish(start("compare", *command))
     assert answer.code == 0, answer.err
-    assert contents(points / names[0]) == before
+    assert contents_and_times(points / names[0]) == before
     assert all((points / name / "point.json").is_file() for name in names)
     assert sorted(os.listdir(points)) == sorted(names)
     lines = answer.err.splitlines()

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from rnn_mnist_tf.study.points import config_flags
-from tests.compare.files import contents, read
 from tests.data.test_idx import NAMES, write
 from tests.doors import assert_refused
+from tests.files import contents_and_times, read
 
 
 def test_a_study(knock, base, tmp_path):
@@ -54,10 +54,10 @@ def test_a_study(knock, base, tmp_path):
     for name in pictures:
         with Image.open(workdir / f"{name}.png") as image:
             image.load()
-    before = contents(workdir / "points"), contents(results)
+    before = contents_and_times(workdir / "points"), contents_and_times(results)
     again = knock(*command)
     assert (again.code, again.out, knock.programs) == (0, answer.out, [])
-    assert (contents(workdir / "points"), contents(results)) == before
+    assert (contents_and_times(workdir / "points"), contents_and_times(results)) == before
 
 
 def test_every_number_has_a_file(knock, base, tmp_path):
@@ -137,12 +137,12 @@ def test_another_configuration_in_a_point_s_place(knock, base, tmp_path):
     """One line before anything runs; --overwrite replaces what differs, and only that."""
     place = [f"--workdir={tmp_path}", "--noprogress"]
     assert knock(*base, "--grid=cell:basic_rnn", *place).code == 0
-    before = contents(tmp_path)
+    before = contents_and_times(tmp_path)
     grid = "--grid=cell:gru,basic_rnn"
     answer = knock(*base, "--num_units=5", grid, *place)
     words = ["cell=basic_rnn,seed=0", "num_units: 5, not 8", "--overwrite"]
     assert_refused(answer, 1, "compare: error: ", *words)
-    assert (contents(tmp_path), knock.programs) == (before, [])
+    assert (contents_and_times(tmp_path), knock.programs) == (before, [])
     assert knock(*base, "--num_units=5", grid, *place, "--overwrite").code == 0
     assert knock.programs == ["train", "train"]
     assert knock(*base, "--num_units=5", grid, *place, "--overwrite").code == 0

@@ -9,6 +9,7 @@ import pytest
 from rnn_mnist_tf.pretrained import pretrained_names, ship
 from rnn_mnist_tf.training.workdir import read_description
 from tests.doors import Answer, assert_refused
+from tests.files import contents
 from tests.test_evaluate import change_config
 
 FILES = {"config.json", "result.json", "model.weights.h5", "model.weights.h5.sha256"}
@@ -24,11 +25,6 @@ def call_ship(capsys):
         return Answer(code, *capsys.readouterr())
 
     return call
-
-
-def contents(directory):
-    """The files of a directory, hidden ones too."""
-    return {path.name: path.read_bytes() for path in directory.iterdir()}
 
 
 def test_what_is_shipped(call_ship, shelf, trained):

@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import pathlib
 import shutil
 import tempfile
 
@@ -20,6 +19,7 @@ from rnn_mnist_tf.training.workdir import (
     read_description,
     read_result,
 )
+from tests.files import contents
 
 DESCRIPTION = RunDescription(TrainConfig(num_units=4), (6, 5), ["zero", "one", "two"])
 RUN_FILES = [
@@ -30,12 +30,6 @@ RUN_FILES = [
     "model.weights.h5.sha256",
     "confusion_matrix.png",
 ]
-
-
-def contents(directory):
-    """All files below a directory, by name, with what is in them."""
-    paths = [path for path in pathlib.Path(directory).rglob("*") if path.is_file()]
-    return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
 
 
 def assert_refused(function, *arguments, words=(), **options):
