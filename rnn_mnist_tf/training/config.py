@@ -146,11 +146,6 @@ class TrainConfig:
         if "rnn" in self._sized_as:
             self._check_goes_with("patch_size", "scan", "patches")
         self._check_goes_with("num_classes", "dataset", "idx")
-        if self.residual and self.num_layers == 1:
-            raise InputError(
-                "Received residual=True and num_layers=1, but the first layer has no residual "
-                "connection, expected --num_layers=2 or more, or no --residual."
-            )
 
     @property
     def _sized_as(self):

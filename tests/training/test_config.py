@@ -155,9 +155,3 @@ def test_differences():
         "cell: 'gru', not 'basic_lstm'",
         "seed: 1, not 2",
     ]
-
-
-def test_one_layer_has_no_residual_connection():
-    """The first layer's output is no sum, so the option would change nothing."""
-    with pytest.raises(InputError, match=r"residual=True and num_layers=1.*--num_layers=2"):
-        TrainConfig(residual=True, num_layers=1)
