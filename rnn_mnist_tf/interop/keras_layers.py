@@ -10,7 +10,12 @@ import numpy as np
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, BasicRNNCell, GRUCell, LSTMCell, MultiRNNCell
 from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell
 
-_KERAS_CELLS = (keras.layers.SimpleRNNCell, keras.layers.GRUCell, keras.layers.LSTMCell)
+_CELLS = (BasicRNNCell, GRUCell, BasicLSTMCell, LSTMCell)
+_KERAS_LAYERS = {
+    keras.layers.SimpleRNNCell: keras.layers.SimpleRNN,
+    keras.layers.GRUCell: keras.layers.GRU,
+    keras.layers.LSTMCell: keras.layers.LSTM,
+}
 
 
 def to_keras_cell(cell):
@@ -29,7 +34,7 @@ def to_keras_cell(cell):
 
     Raises:
         ValueError: not built; peepholes, clipping, projection, a concatenated state, a stack in a
-            stack, or another cell, which Keras has no counterpart for.
+            stack, or another cell, a subclass too, which Keras has no counterpart for.
 
     >>> cell = GRUCell(4)
     >>> cell.build((None, 3))
@@ -38,7 +43,7 @@ def to_keras_cell(cell):
     """
     if isinstance(cell, KerasCell) and cell.built:
         return cell.cell
-    if isinstance(cell, MultiRNNCell):
+    if type(cell) is MultiRNNCell:
         stack = keras.layers.StackedRNNCells([to_keras_cell(one) for one in _layers_of(cell)])
         stack.build((None, _input_size(cell.cells[0])))
         return stack
@@ -62,26 +67,28 @@ def to_keras_layers(cell, **arguments):
         A list of built Keras layers.
 
     Raises:
-        ValueError: see `to_keras_cell`.
+        ValueError: see `to_keras_cell`; `return_sequences=False`.
 
     >>> cell = MultiRNNCell([BasicLSTMCell(4), BasicLSTMCell(3)])
     >>> cell.build((None, 2))
     >>> [layer.units for layer in to_keras_layers(cell)]
     [4, 3]
     """
+    if not arguments.get("return_sequences", True):
+        raise ValueError(
+            "Received return_sequences=False, expected True: each layer of the chain reads the "
+            "sequence of the one before. Take the last layer's last output."
+        )
     layers = []
     for one in _layers_of(cell):
         inner = to_keras_cell(one)
         if isinstance(inner, keras.layers.StackedRNNCells):
             _refuse(cell, "Keras's StackedRNNCells; pass its cells in a MultiRNNCell")
-        kind = {
-            keras.layers.SimpleRNNCell: keras.layers.SimpleRNN,
-            keras.layers.GRUCell: keras.layers.GRU,
-            keras.layers.LSTMCell: keras.layers.LSTM,
-        }[type(inner)]
-        config = inner.get_config()
+        if type(inner) not in _KERAS_LAYERS:
+            _refuse(cell, f"a {type(inner).__name__}; Keras has no layer for it")
+        config = {**inner.get_config(), "return_sequences": True, **arguments}
         config.pop("name")
-        layer = kind(**{**config, "return_sequences": True, **arguments})
+        layer = _KERAS_LAYERS[type(inner)](**config)
         layer.build((None, None, _input_size(one)))
         layer.set_weights(inner.get_weights())
         layers.append(layer)
@@ -121,9 +128,10 @@ def from_keras(source):
     inner = getattr(source, "cell", source)
     if isinstance(inner, keras.layers.StackedRNNCells):
         return from_keras(inner)
-    if not isinstance(inner, _KERAS_CELLS):
+    if type(inner) not in _KERAS_LAYERS:
         raise TypeError(
-            f"Received source={source!r}, expected a SimpleRNN, GRU or LSTM layer or cell of Keras."
+            f"Received source={source!r}, expected a SimpleRNN, GRU or LSTM layer or cell of "
+            "Keras's own: what a subclass computes is not known."
         )
     if not inner.built:
         raise ValueError(f"Received {inner.name}, which is not built. Call it, or build it, first.")
@@ -141,7 +149,7 @@ def refusal(cell):
     >>> refusal(LSTMCell(4, use_peepholes=True))
     'use_peepholes=True; Keras has no peepholes'
     """
-    if not isinstance(cell, (BasicRNNCell, GRUCell, LSTMCell)):
+    if type(cell) not in _CELLS:  # what a subclass computes is not known
         return f"a {type(cell).__name__}; Keras has none"
     if not isinstance(cell, LSTMCell):
         return None
@@ -158,7 +166,7 @@ def refusal(cell):
 
 def _layers_of(cell):
     """The cells of a stack, or the one that is none."""
-    if not isinstance(cell, MultiRNNCell):
+    if type(cell) is not MultiRNNCell:
         return [cell]
     if not cell.state_is_tuple:
         _refuse(cell, "state_is_tuple=False; Keras has no concatenated state")
@@ -190,6 +198,7 @@ def _new_keras_cell(cell):
         "units": cell.num_units,
         "activation": cell.activation,
         "dtype": cell.dtype_policy,
+        "trainable": cell.trainable,
     }
     if isinstance(cell, BasicRNNCell):
         return keras.layers.SimpleRNNCell(**arguments)
@@ -260,7 +269,11 @@ def _check_keras(cell):
 
 
 def _new_cell(inner):
-    arguments = {"activation": inner.activation, "dtype": inner.dtype_policy}
+    arguments = {
+        "activation": inner.activation,
+        "dtype": inner.dtype_policy,
+        "trainable": inner.trainable,
+    }
     if isinstance(inner, keras.layers.SimpleRNNCell):
         return BasicRNNCell(inner.units, **arguments)
     if isinstance(inner, keras.layers.GRUCell):

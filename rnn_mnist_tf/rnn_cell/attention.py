@@ -3,18 +3,19 @@
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import (
-    PACKAGE,
-    LayerRNNCell,
-    build_inner,
-    call_cell,
-    named_variables_of,
-)
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
 from rnn_mnist_tf.rnn_cell.checks import (
     assert_like_rnncell,
     check_units,
     get_initializer,
     refuse_reuse,
+)
+from rnn_mnist_tf.rnn_cell.inner import (
+    build_inner,
+    call_cell,
+    named_variables_of,
+    serialize_cell,
+    with_cell,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
@@ -114,7 +115,7 @@ class AttentionCellWrapper(LayerRNNCell):
         self.attn_length = int(attn_length)
         self.attn_size = check_units(attn_size or cell.output_size, "attn_size")
         self.attn_vec_size = check_units(attn_vec_size or self.attn_size, "attn_vec_size")
-        self.input_size = input_size
+        self.input_size = None if input_size is None else check_units(input_size, "input_size")
         self.state_is_tuple = bool(state_is_tuple)
         self.kernel_initializer = get_initializer(kernel_initializer, "glorot_uniform")
 
@@ -162,6 +163,11 @@ class AttentionCellWrapper(LayerRNNCell):
         self.output_kernel, self.output_bias = self._linear(
             "output", self.cell.output_size + self.attn_size, self.attn_size
         )
+
+    def run_scope(self, batch_size, inputs_shape, training=None):
+        """Surrounds one run: the inner cell's own, with the shape of x'."""
+        inputs_shape = (inputs_shape[0], self.input_size or inputs_shape[-1])
+        return super().run_scope(batch_size, inputs_shape, training)
 
     def _linear(self, name, rows, columns):
         kernel = self.add_weight(
@@ -211,7 +217,7 @@ class AttentionCellWrapper(LayerRNNCell):
         """Returns the constructor's arguments."""
         return {
             **super().get_config(),
-            "cell": keras.saving.serialize_keras_object(self.cell),
+            "cell": serialize_cell(self.cell),
             "attn_length": self.attn_length,
             "attn_size": self.attn_size,
             "attn_vec_size": self.attn_vec_size,
@@ -223,8 +229,7 @@ class AttentionCellWrapper(LayerRNNCell):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Returns the wrapper that `get_config` described."""
-        cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects=custom_objects)
-        return cls(**{**config, "cell": cell})
+        return cls(**with_cell(config, custom_objects))
 
 
 def _affine(parts, kernel, bias):

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.checks import check_floating
+from rnn_mnist_tf.rnn_cell.checks import check_floating, get_initializer
 
 PACKAGE = "rnn_mnist_tf"
 
@@ -72,6 +72,7 @@ class RNNCell(keras.layers.Layer):
         name: the cell's scope in `tf1_variables`; the class name in snake case if None.
         dtype: the dtype of the variables and of the arithmetic. None means the dtype of the first
             inputs, as in TF1, or Keras's policy where a mixed one is set.
+        tf1_scope: the `scope` of the step that made the variables, which configurations hold.
 
     Raises:
         ValueError: integer inputs or states; inputs that are not a matrix; a state of another
@@ -89,9 +90,10 @@ class RNNCell(keras.layers.Layer):
     (TensorShape([2, 4]), 4)
     """
 
-    def __init__(self, trainable=True, name=None, dtype=None, **kwargs):
+    def __init__(self, trainable=True, name=None, dtype=None, *, tf1_scope=None, **kwargs):
         super().__init__(trainable=trainable, name=name, dtype=dtype, **kwargs)
         self._has_own_name = name is not None
+        self._own_scope = tf1_scope
         self._takes_dtype_of_inputs = dtype is None
         self._scope = None
         self._built_depth = None
@@ -170,7 +172,8 @@ class RNNCell(keras.layers.Layer):
         """
         with contextlib.ExitStack() as stack:
             for cell in self.wrapped_cells:
-                stack.enter_context(run_scope_of(cell, batch_size, inputs_shape, training))
+                if isinstance(cell, RNNCell):
+                    stack.enter_context(cell.run_scope(batch_size, inputs_shape, training))
             yield
 
     def adopt_dtype(self, dtype):
@@ -197,7 +200,8 @@ class RNNCell(keras.layers.Layer):
         Args:
             inputs: `[batch, input_size]`, floating point.
             state: a nest of tensors like `state_size`; see `nest.pack_state_as` for what is taken.
-            scope: names the cell in `tf1_variables`, in place of the class name.
+            scope: names the cell in `tf1_variables`, in place of its name, if this step makes the
+                variables.
             training: None, True or False, for cells whose `call` takes it.
 
         Returns:
@@ -207,7 +211,7 @@ class RNNCell(keras.layers.Layer):
         state = nest.pack_state_as(self.state_size, tf.nest.map_structure(_as_tensor, state))
         self.check_step(inputs, state)
         if scope is not None:
-            self._has_own_name, self._own_scope = True, getattr(scope, "name", scope)
+            self.take_scope(getattr(scope, "name", scope))
         first = tf.nest.flatten(inputs)[0]
         if first.dtype != self.compute_dtype and tf.as_dtype(first.dtype).is_floating:
             self.adopt_dtype(first.dtype)
@@ -222,11 +226,23 @@ class RNNCell(keras.layers.Layer):
         """
         del inputs, state, name  # any cell takes anything; `LayerRNNCell` is strict
 
-    def add_weight(self, *arguments, initializer=None, **options):
-        """Adds a variable; an initialiser without seed draws other numbers for each, as in TF1."""
+    def add_weight(self, *arguments, **options):
+        """Adds a variable; an initialiser without seed draws other numbers for each, as in TF1.
+
+        Args:
+            arguments: in Keras's order (shape, initializer, dtype, ...), or in TF1's if the first
+                is a name (name, shape, dtype, initializer, regularizer, trainable).
+            options: the same by name.
+        """
+        options = _weight_options(arguments, options)
+        initializer = get_initializer(options.pop("initializer", None), None)
         if isinstance(initializer, keras.initializers.Initializer):
             initializer = initializer.clone()
-        return super().add_weight(*arguments, initializer=initializer, **options)
+        return super().add_weight(initializer=initializer, **options)
+
+    def add_variable(self, *arguments, **options):
+        """See `add_weight`, of which this is TF1's other name."""
+        return self.add_weight(*arguments, **options)
 
     def build(self, inputs_shape):
         """Makes the variables; a cell without any has nothing to do."""
@@ -247,9 +263,14 @@ class RNNCell(keras.layers.Layer):
     @property
     def tf1_scope(self):
         """The scope that TF1 gives the cell's variables."""
-        if not self._has_own_name:
-            return snake_case(type(self).__name__)
-        return getattr(self, "_own_scope", self.name)
+        if self._own_scope is not None:
+            return self._own_scope
+        return self.name if self._has_own_name else snake_case(type(self).__name__)
+
+    def take_scope(self, scope):
+        """Names the variables by the scope of the step that makes them; later ones do nothing."""
+        if not self.built:
+            self._own_scope = scope
 
     def tf1_named_variables(self):
         """Returns `[(name, variable)]` with TF1's names below the scope of the loop.
@@ -309,8 +330,14 @@ class RNNCell(keras.layers.Layer):
         """Returns the static width of the inputs, for which the cell is then built.
 
         Raises:
-            ValueError: it is unknown.
+            ValueError: it is unknown, or there are several.
         """
+        containers = (dict, list, tuple)
+        if isinstance(inputs_shape, dict) or isinstance(inputs_shape[-1], containers):
+            raise ValueError(
+                f"Received nested inputs of shapes {inputs_shape} for {self.name}, expected one "
+                "tensor [batch, input_size]. Join them with tf.concat, or make a tensor of them."
+            )
         depth = inputs_shape[-1]
         if depth is None:
             raise ValueError(
@@ -327,6 +354,8 @@ class RNNCell(keras.layers.Layer):
             config["name"] = None  # TF1's scope is the class name; Keras's numbered one is not
         if self._takes_dtype_of_inputs:
             config["dtype"] = None
+        if self._own_scope is not None:
+            config["tf1_scope"] = self._own_scope
         return config
 
 
@@ -376,26 +405,6 @@ class LayerRNNCell(RNNCell):
                 )
 
 
-def call_cell(cell, inputs, state, training=None):
-    """Runs one step of any cell, passing `training` to those that take it.
-
-    >>> from rnn_mnist_tf.rnn_cell import GRUCell
-    >>> output, state = call_cell(GRUCell(4), tf.ones([2, 3]), tf.zeros([2, 4]), training=False)
-    """
-    if training is not None and getattr(cell, "_call_has_training_arg", False):
-        return cell(inputs, state, training=training)
-    return cell(inputs, state)
-
-
-def named_variables_of(cell):
-    """Returns a cell's `tf1_named_variables`, or none for an object that has no such method.
-
-    >>> named_variables_of(object())
-    []
-    """
-    return cell.tf1_named_variables() if isinstance(cell, RNNCell) else []
-
-
 def _named_inside(layer):
     """A layer's own variables by name, then those of the cells and layers inside, below theirs."""
     named = []
@@ -409,44 +418,17 @@ def _named_inside(layer):
     return [*own, *named]
 
 
-def run_scope_of(cell, batch_size, inputs_shape, training=None):
-    """Returns a cell's `run_scope`, or one that does nothing for a cell without.
-
-    >>> with run_scope_of(object(), 2, (2, 3)):
-    ...     pass
-    """
-    if isinstance(cell, RNNCell):
-        return cell.run_scope(batch_size, inputs_shape, training)
-    return contextlib.nullcontext()
-
-
-def track_for_checkpoints(cell, cells):
-    """Makes `tf.train.Checkpoint` of a cell hold the cells of its list.
-
-    Keras keeps a layer's list in a type of its own, which TensorFlow does not look into.
-
-    >>> from rnn_mnist_tf.rnn_cell import GRUCell
-    >>> outer, inner = GRUCell(4), GRUCell(3)
-    >>> track_for_checkpoints(outer, [inner])
-    >>> outer._trackable_children()["cell_0"] is inner
-    True
-    """
-    for index, inner in enumerate(cells):
-        if isinstance(inner, tf.__internal__.tracking.Trackable):
-            cell._track_trackable(inner, f"cell_{index}")
-
-
-def build_inner(cell, inputs_shape):
-    """Builds a cell that is a Keras layer, once.
-
-    >>> from rnn_mnist_tf.rnn_cell import GRUCell
-    >>> cell = GRUCell(4)
-    >>> build_inner(cell, (None, 3))
-    >>> cell.built
-    True
-    """
-    if isinstance(cell, keras.layers.Layer) and not cell.built:
-        cell.build(inputs_shape)
+def _weight_options(arguments, options):
+    """The arguments of `add_weight` by name, from Keras's order or TF1's."""
+    keras_order = ("shape", "initializer", "dtype", "trainable", "autocast", "regularizer")
+    tf1_order = ("name", "shape", "dtype", "initializer", "regularizer", "trainable")
+    order = tf1_order if arguments and isinstance(arguments[0], str) else keras_order
+    if len(arguments) > len(order):
+        raise TypeError(
+            f"Received {len(arguments)} arguments without a name, expected at most {len(order)}: "
+            f"{', '.join(order)}. Pass the others by name."
+        )
+    return {**dict(zip(order, arguments)), **options}
 
 
 def _as_tensor(value):

@@ -1,5 +1,7 @@
 """Arguments of cells, checked."""
 
+import numbers
+
 import keras
 import tensorflow as tf
 
@@ -37,7 +39,9 @@ def _has(cell, field):
 
 
 def check_floating(tensor, name):
-    """Raises `ValueError` if a tensor is neither floating point nor complex.
+    """Raises `ValueError` if a tensor is not floating point.
+
+    TF1 lets complex numbers pass, of which Keras would lose the imaginary part.
 
     >>> check_floating(tf.constant([[1]]), "inputs")
     Traceback (most recent call last):
@@ -45,7 +49,7 @@ def check_floating(tensor, name):
 expected a float dtype; cast it first.
     """
     dtype = tf.as_dtype(tensor.dtype)
-    if not (dtype.is_floating or dtype.is_complex):
+    if not dtype.is_floating:
         raise ValueError(
             "RNN cell only supports floating point inputs. "
             f"Received {name} of dtype {dtype.name}, expected a float dtype; cast it first."
@@ -75,6 +79,19 @@ def check_units(value, name="num_units"):
     return int(value)
 
 
+def check_clip(value, name):
+    """Returns a bound as a float, or None. Raises `ValueError` unless it is a number of at least 0.
+
+    >>> check_clip(None, "cell_clip"), check_clip(50, "cell_clip")
+    (None, 50.0)
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Real) or not value >= 0:
+        raise ValueError(f"Received {name}={value!r}, expected None or a number of at least 0.")
+    return float(value)
+
+
 def get_initializer(initializer, default):
     """Returns a Keras initialiser from a Keras name or object, or TensorFlow 1's own.
 
@@ -93,16 +110,28 @@ def get_initializer(initializer, default):
         config = initializer.get_config()
         for name in ("dtype", "partition_info", "verify_shape"):
             config.pop(name, None)
+        if kind.__name__ == "RandomUniform" and config["maxval"] is None:
+            config["maxval"] = 1.0  # TensorFlow's default for floating point
         return getattr(keras.initializers, kind.__name__)(**config)
     return keras.initializers.get(initializer)
 
 
 # TensorFlow's own functions have no Keras configuration; Keras's twins compute the same.
 _KERAS_ACTIVATIONS = {
-    tf.math.tanh: "tanh",
-    tf.math.sigmoid: "sigmoid",
-    tf.nn.relu: "relu",
     tf.identity: "linear",
+    tf.math.exp: "exponential",
+    tf.math.sigmoid: "sigmoid",
+    tf.math.softplus: "softplus",
+    tf.math.tanh: "tanh",
+    tf.nn.elu: "elu",
+    tf.nn.gelu: "gelu",
+    tf.nn.leaky_relu: "leaky_relu",
+    tf.nn.relu: "relu",
+    tf.nn.relu6: "relu6",
+    tf.nn.selu: "selu",
+    tf.nn.silu: "silu",
+    tf.nn.softsign: "softsign",
+    tf.nn.swish: "silu",
 }
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, call_cell, is_mixed
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, is_mixed
+from rnn_mnist_tf.rnn_cell.inner import call_cell
 from rnn_mnist_tf.rnn_cell.wrappers import CellWrapper
 
 
@@ -90,7 +91,8 @@ class DropoutWrapper(CellWrapper):
         input_keep_prob, output_keep_prob, state_keep_prob: numbers or scalar tensors in [0, 1]. A
             number of exactly 1 drops nothing and draws nothing.
         variational_recurrent: whether one mask serves the whole run.
-        input_size: the size of the inputs, needed for a variational `input_keep_prob` below 1.
+        input_size: the size of the inputs, needed for a variational `input_keep_prob` below 1: an
+            int, a `tf.TensorShape` or a nest of these.
         dtype: of the variational masks, needed for them.
         seed: an int, of everything drawn.
         dropout_state_filter_visitor: a function of a state that says what is dropped, as
@@ -98,7 +100,7 @@ class DropoutWrapper(CellWrapper):
         name: of the Keras layer.
 
     Raises:
-        TypeError: not a cell; a filter that cannot be called.
+        TypeError: not a cell; a filter that cannot be called; an `input_size` that is no size.
         ValueError: a probability outside [0, 1]; a variational wrapper without dtype or input_size.
 
     Source: `tf.nn.rnn_cell.DropoutWrapper` of TensorFlow 1; https://arxiv.org/abs/1512.05287.
@@ -136,6 +138,8 @@ class DropoutWrapper(CellWrapper):
         self.state_keep_prob = _check_probability(state_keep_prob, "state_keep_prob")
         self.variational_recurrent = bool(variational_recurrent)
         self.input_size = input_size
+        if input_size is not None:
+            self.input_size = tf.nest.map_structure(nest.plain_size, input_size)
         self.seed = seed
         self.dropout_state_filter_visitor = dropout_state_filter_visitor
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -255,7 +259,7 @@ class DropoutWrapper(CellWrapper):
             **super().get_config(),
             **probabilities,
             "variational_recurrent": self.variational_recurrent,
-            "input_size": self.input_size,
+            "input_size": nest.sizes_to_config(self.input_size),
             "seed": self.seed,
             "dropout_state_filter_visitor": visitor
             and keras.saving.serialize_keras_object(visitor),
@@ -267,9 +271,11 @@ class DropoutWrapper(CellWrapper):
         visitor = config["dropout_state_filter_visitor"]
         if visitor is not None:
             visitor = keras.saving.deserialize_keras_object(visitor, custom_objects=custom_objects)
-        return super().from_config(
-            {**config, "dropout_state_filter_visitor": visitor}, custom_objects
-        )
+        restored = {
+            "dropout_state_filter_visitor": visitor,
+            "input_size": nest.sizes_from_config(config["input_size"]),
+        }
+        return super().from_config({**config, **restored}, custom_objects)
 
 
 def _layer_dtype(cell, dtype):

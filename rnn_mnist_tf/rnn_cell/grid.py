@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
-from rnn_mnist_tf.rnn_cell.checks import check_units, get_initializer, refuse_reuse
+from rnn_mnist_tf.rnn_cell.checks import check_clip, check_units, get_initializer, refuse_reuse
 
 
 @functools.cache
@@ -150,8 +150,8 @@ class GridLSTMCell(LayerRNNCell):
         kernel_initializer: of kernels and peepholes, Glorot uniform by default.
 
     Raises:
-        ValueError: no `num_frequency_blocks`; index lists of other lengths; at `build`, a number of
-            windows that the inputs do not give.
+        ValueError: no `num_frequency_blocks`; a negative clip; index lists of other lengths; at
+            `build`, a number of windows that the inputs do not give.
 
     Source: `tf.contrib.rnn.GridLSTMCell` of TensorFlow 1; Sainath and Li, "Modeling Time-Frequency
     Patterns with LSTM vs. Convolutional Architectures for LVCSR Tasks", Interspeech 2016.
@@ -196,7 +196,7 @@ class GridLSTMCell(LayerRNNCell):
         self.num_units = check_units(num_units)
         self.use_peepholes = bool(use_peepholes)
         self.share_time_frequency_weights = bool(share_time_frequency_weights)
-        self.cell_clip = None if cell_clip is None else float(cell_clip)
+        self.cell_clip = check_clip(cell_clip, "cell_clip")
         self.initializer = initializer
         self.num_unit_shards = check_units(num_unit_shards, "num_unit_shards")
         self.forget_bias = float(forget_bias)

@@ -5,12 +5,12 @@ import contextlib
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import (
-    PACKAGE,
-    LSTMStateTuple,
-    RNNCell,
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell
+from rnn_mnist_tf.rnn_cell.inner import (
     build_inner,
+    serialize_cell,
     track_for_checkpoints,
+    with_cell,
 )
 
 
@@ -137,10 +137,9 @@ class KerasCell(RNNCell):
 
     def get_config(self):
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
+        return {**super().get_config(), "cell": serialize_cell(self.cell)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Returns the cell that `get_config` described."""
-        cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects=custom_objects)
-        return cls(**{**config, "cell": cell})
+        return cls(**with_cell(config, custom_objects))

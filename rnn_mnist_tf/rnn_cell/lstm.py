@@ -6,7 +6,13 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell, LSTMStateTuple
-from rnn_mnist_tf.rnn_cell.checks import check_units, get_activation, get_initializer, refuse_reuse
+from rnn_mnist_tf.rnn_cell.checks import (
+    check_clip,
+    check_units,
+    get_activation,
+    get_initializer,
+    refuse_reuse,
+)
 
 
 def lstm_step(
@@ -142,10 +148,10 @@ class LSTMCell(LayerRNNCell):
         super().__init__(name=name, dtype=dtype, **kwargs)
         self.num_units = check_units(num_units)
         self.use_peepholes = bool(use_peepholes)
-        self.cell_clip = _check_clip(cell_clip, "cell_clip")
+        self.cell_clip = check_clip(cell_clip, "cell_clip")
         self.initializer = get_initializer(initializer, "glorot_uniform")
         self.num_proj = None if num_proj is None else check_units(num_proj, "num_proj")
-        self.proj_clip = _check_clip(proj_clip, "proj_clip")
+        self.proj_clip = check_clip(proj_clip, "proj_clip")
         self.forget_bias = float(forget_bias)
         self.state_is_tuple = bool(state_is_tuple)
         self.activation = get_activation(activation)
@@ -318,11 +324,3 @@ class BasicLSTMCell(LSTMCell):
             del config[argument]
         config["kernel_initializer"] = config.pop("initializer")
         return config
-
-
-def _check_clip(clip, name):
-    if clip is None:
-        return None
-    if isinstance(clip, bool) or not isinstance(clip, (int, float)) or clip < 0:
-        raise ValueError(f"Received {name}={clip!r}, expected None or a number of at least 0.")
-    return float(clip)

@@ -7,16 +7,16 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import (
-    PACKAGE,
-    RNNCell,
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell
+from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
+from rnn_mnist_tf.rnn_cell.inner import (
     build_inner,
     call_cell,
     named_variables_of,
     run_scope_of,
+    serialize_cell,
     track_for_checkpoints,
 )
-from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
 
@@ -31,7 +31,7 @@ class MultiRNNCell(RNNCell):
         cells: a list or tuple of cells. The same object twice shares its variables, with a
             warning.
         state_is_tuple: whether the state is a tuple.
-        name: of the Keras layer; TF1's scope is always `multi_rnn_cell`.
+        name: of the Keras layer; TF1's scope is `multi_rnn_cell`, or the `scope` of a step.
         dtype: see `RNNCell`.
 
     Raises:
@@ -138,10 +138,15 @@ class MultiRNNCell(RNNCell):
             new_states.append(new_state)
         return output, tuple(new_states) if self.state_is_tuple else tf.concat(new_states, 1)
 
+    @property
+    def tf1_scope(self):
+        """See `RNNCell.tf1_scope`; the layer's name has no part in it."""
+        return "multi_rnn_cell" if self._own_scope is None else self._own_scope
+
     def tf1_named_variables(self):
         """See `RNNCell.tf1_named_variables`."""
         return [
-            (f"multi_rnn_cell/cell_{index}/{name}", variable)
+            (f"{self.tf1_scope}/cell_{index}/{name}", variable)
             for index, cell in enumerate(self.cells)
             for name, variable in named_variables_of(cell)
         ]
@@ -152,7 +157,7 @@ class MultiRNNCell(RNNCell):
         return {
             **super().get_config(),
             "first_use": [identities.index(identity) for identity in identities],
-            "cells": [keras.saving.serialize_keras_object(cell) for cell in self.cells],
+            "cells": [serialize_cell(cell) for cell in self.cells],
             "state_is_tuple": self.state_is_tuple,
         }
 

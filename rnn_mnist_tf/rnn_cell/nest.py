@@ -24,6 +24,46 @@ def size_to_shape(size):
     raise TypeError(f"Received size={size!r}, expected an int or a tf.TensorShape.")
 
 
+def plain_size(size):
+    """Returns a size as an int where one will do, and as a `tf.TensorShape` elsewhere.
+
+    Raises:
+        TypeError: if `size` is neither.
+
+    >>> plain_size(tf.TensorShape([3])), plain_size(tf.TensorShape([2, 3]))
+    (3, TensorShape([2, 3]))
+    """
+    shape = size_to_shape(size)
+    return shape[0] if len(shape) == 1 else tf.TensorShape(shape)
+
+
+def sizes_to_config(sizes):
+    """Returns a nest of sizes in the types that JSON has. See `sizes_from_config`.
+
+    >>> sizes_to_config([3, tf.TensorShape([2, 3])])
+    [3, {'tensor_shape': [2, 3]}]
+    """
+
+    def to_config(size):
+        return {"tensor_shape": size.as_list()} if isinstance(size, tf.TensorShape) else size
+
+    return tf.nest.map_structure(to_config, sizes)
+
+
+def sizes_from_config(config):
+    """Returns the nest of sizes that `sizes_to_config` was given.
+
+    >>> sizes_from_config([3, {"tensor_shape": [2, 3]}])
+    [3, TensorShape([2, 3])]
+    """
+    if not tf.nest.is_nested(config):
+        return config
+    if isinstance(config, dict) and set(config) == {"tensor_shape"}:
+        return tf.TensorShape(config["tensor_shape"])
+    children = config.values() if isinstance(config, dict) else config
+    return rebuild(config, [sizes_from_config(child) for child in children])
+
+
 def child_path(path, structure, key):
     """Returns the path of a child: `state[0]`, `state[0].c`, `state['name']`.
 

@@ -3,8 +3,15 @@
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, build_inner, call_cell, named_variables_of
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell
 from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
+from rnn_mnist_tf.rnn_cell.inner import (
+    build_inner,
+    call_cell,
+    named_variables_of,
+    serialize_cell,
+    with_cell,
+)
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
 
@@ -59,19 +66,23 @@ class CellWrapper(RNNCell):
         """Builds the inner cell."""
         build_inner(self.cell, inputs_shape)
 
+    def take_scope(self, scope):
+        """Names the inner cell's variables, as TF1 hands the scope of a step on to it."""
+        if isinstance(self.cell, RNNCell):
+            self.cell.take_scope(scope)
+
     def tf1_named_variables(self):
         """Returns the inner cell's."""
         return named_variables_of(self.cell)
 
     def get_config(self):
         """Returns the constructor's arguments."""
-        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
+        return {**super().get_config(), "cell": serialize_cell(self.cell)}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Returns the wrapper that `get_config` described."""
-        cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects=custom_objects)
-        return cls(**{**config, "cell": cell})
+        return cls(**with_cell(config, custom_objects))
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -99,8 +99,8 @@ def parse_grids(texts, base=None, cores=0, seeds=1):
         A list of `Point`.
 
     Raises:
-        GridError: no grid, bad syntax, an unknown flag, a value of the wrong type or outside of
-            its limits, a flag set twice in a point.
+        GridError: no grid, `seeds` beside a seed of the base, bad syntax, an unknown flag, a value
+            of the wrong type or outside of its limits, a flag set twice in a point.
 
     >>> [point.name for point in parse_grids(["cell:gru,lstm+cell_clip=1"], seeds=2)]
     ['cell=gru,seed=0', 'cell=gru,seed=1', 'cell=lstm,cell_clip=1,seed=0', \
@@ -109,6 +109,11 @@ def parse_grids(texts, base=None, cores=0, seeds=1):
     if not texts:
         raise GridError("Received no grid, expected for example --grid=cell:gru,basic_lstm.")
     base = base or TrainConfig()
+    if seeds > 1 and base.seed:
+        raise GridError(
+            f"Received seeds={seeds} and seed={base.seed}, expected one of them: several seeds are "
+            f"0 to {seeds - 1}. For others write them into the grid, as in seed:5,6."
+        )
     points = {}
     for text in texts:
         try:

@@ -2,8 +2,9 @@
 
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import RNNCell, build_inner, call_cell, run_scope_of
+from rnn_mnist_tf.rnn_cell.base import RNNCell
 from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
+from rnn_mnist_tf.rnn_cell.inner import build_inner, call_cell, run_scope_of
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 from rnn_mnist_tf.unroll.fused import find_kernel
 from rnn_mnist_tf.unroll.loop import run_loop
@@ -45,7 +46,8 @@ def dynamic_rnn(
             tensors.
         sequence_length: None or whole numbers `[batch]`; more than the time axis means all of it.
         initial_state: a nest of tensors like `cell.state_size`; zeros if None.
-        dtype: of the initial state and the outputs; needed without `initial_state`.
+        dtype: of the initial state and the outputs; needed without `initial_state`. A cell with a
+            mixed policy computes in the policy's, and casts an initial state to it.
         parallel_iterations: of the loop, 32 by default.
         swap_memory: of the loop.
         time_major: whether the time axis comes first, in inputs and outputs.

@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, build_inner
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell
+from rnn_mnist_tf.rnn_cell.inner import build_inner, serialize_cell, with_cell
 from rnn_mnist_tf.unroll.dynamic import IMPLEMENTATIONS, check_cell, dynamic_rnn
 
 
@@ -24,6 +25,9 @@ class DynamicRNN(keras.layers.Layer):
         initial_state: None or a nest of tensors; lists and tuples with the right leaves are
             repacked as `cell.state_size`.
         training: Keras's; None means False, so that here dropout is off unless training.
+
+    A cell in two layers of a saved model is one again where it is loaded. But Keras's `clone_model`
+    copies layer by layer, and gives each its own.
 
     Raises:
         TypeError: `cell` is not a cell.
@@ -89,7 +93,7 @@ class DynamicRNN(keras.layers.Layer):
         """Returns the constructor's arguments."""
         return {
             **super().get_config(),
-            "cell": keras.saving.serialize_keras_object(self.cell),
+            "cell": serialize_cell(self.cell),
             "time_major": self.time_major,
             "return_state": self.return_state,
             "implementation": self.implementation,
@@ -98,5 +102,4 @@ class DynamicRNN(keras.layers.Layer):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         """Returns the layer that `get_config` described."""
-        cell = keras.saving.deserialize_keras_object(config["cell"], custom_objects=custom_objects)
-        return cls(**{**config, "cell": cell})
+        return cls(**with_cell(config, custom_objects))

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import RNNCell, build_inner, call_cell, run_scope_of
+from rnn_mnist_tf.rnn_cell.base import RNNCell
+from rnn_mnist_tf.rnn_cell.inner import build_inner, call_cell, run_scope_of
 from rnn_mnist_tf.unroll.dynamic import check_cell, prepare_cell
 from rnn_mnist_tf.unroll.loop import copy_through, keep_rows
 from rnn_mnist_tf.unroll.sequence import check_state_dtypes

@@ -1,5 +1,7 @@
 """What a loop is given, checked: inputs, lengths, the state to start from."""
 
+import functools
+import inspect
 import typing
 
 import tensorflow as tf
@@ -173,6 +175,8 @@ def starting_state(cell, sequence, initial_state, dtype):
     if initial_state is not None:
         packed = nest.pack_state_as(cell.state_size, initial_state, "initial_state")
         packed = tf.nest.map_structure(_as_state, packed)
+        if isinstance(cell, RNNCell) and is_mixed(cell):
+            return tf.nest.map_structure(functools.partial(_cast_floating, cell), packed)
         check_state_dtypes(cell, packed)
         return packed
     if dtype is None:
@@ -180,9 +184,13 @@ def starting_state(cell, sequence, initial_state, dtype):
             "If there is no initial_state, you must give a dtype. Received initial_state=None, "
             "dtype=None; pass dtype=tf.float32."
         )
-    if hasattr(cell, "get_initial_state"):
+    if not hasattr(cell, "get_initial_state"):
+        return cell.zero_state(sequence.batch_size, dtype)
+    if _takes_dtype(cell.get_initial_state):
         return cell.get_initial_state(batch_size=sequence.batch_size, dtype=dtype)
-    return cell.zero_state(sequence.batch_size, dtype)
+    state = cell.get_initial_state(batch_size=sequence.batch_size)  # a cell made for Keras 3
+    state = nest.pack_state_as(cell.state_size, state, "get_initial_state()")
+    return tf.nest.map_structure(lambda leaf: tf.cast(leaf, dtype), state)
 
 
 def check_state_dtypes(cell, state):
@@ -204,6 +212,17 @@ Cast it first.
                 f"Received {path} of dtype {dtype.name}, expected {cell.compute_dtype}, the dtype "
                 f"of {cell.name}. Cast it first."
             )
+
+
+def _takes_dtype(function):
+    parameters = inspect.signature(function).parameters.values()
+    return any(one.name == "dtype" or one.kind is one.VAR_KEYWORD for one in parameters)
+
+
+def _cast_floating(cell, leaf):
+    if isinstance(leaf, tf.TensorArray) or not leaf.dtype.is_floating:
+        return leaf
+    return tf.cast(leaf, cell.compute_dtype)
 
 
 def _as_state(value):

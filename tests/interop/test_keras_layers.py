@@ -31,6 +31,33 @@ CELLS = {
 ALL = pytest.mark.parametrize("make_cell", CELLS.values(), ids=CELLS.keys())
 
 
+class Doubled(GRUCell):
+    """A user's cell with a step of its own."""
+
+    def call(self, inputs, state):
+        """Gives twice what a GRU gives."""
+        output, new_state = super().call(inputs, state)
+        return 2 * output, new_state
+
+
+class DoubledStack(MultiRNNCell):
+    """A user's stack with a step of its own."""
+
+    def call(self, inputs, state, training=None):
+        """Gives twice what a stack gives."""
+        output, new_state = super().call(inputs, state, training)
+        return 2 * output, new_state
+
+
+class DoubledLSTM(keras.layers.LSTMCell):
+    """A user's Keras cell with a step of its own."""
+
+    def call(self, inputs, states, training=False):
+        """Gives twice what an LSTM gives."""
+        output, new_states = super().call(inputs, states, training)
+        return 2 * output, new_states
+
+
 def randomise(layer, seed=1):
     """Gives every weight, biases too, random numbers."""
     generator = np.random.default_rng(seed)
@@ -126,6 +153,9 @@ def test_from_a_chain_of_layers():
         (lambda: LSTMCell(4, state_is_tuple=False), "no concatenated state"),
         (lambda: DropoutWrapper(GRUCell(4)), "a DropoutWrapper; Keras has none"),
         (lambda: MultiRNNCell([MultiRNNCell([GRUCell(4)]), GRUCell(3)]), "a stack in a stack"),
+        (lambda: Doubled(4), "a Doubled; Keras has none"),
+        (lambda: MultiRNNCell([Doubled(4)]), "a Doubled; Keras has none"),
+        (lambda: DoubledStack([GRUCell(4)]), "a DoubledStack; Keras has none"),
         (
             lambda: MultiRNNCell(
                 [LSTMCell(4, state_is_tuple=False) for _ in range(2)], state_is_tuple=False
@@ -166,10 +196,39 @@ def test_not_built():
         from_keras(keras.layers.LSTMCell(4))
 
 
-def test_not_a_keras_layer():
-    """Anything else is refused."""
+@pytest.mark.parametrize("make_layer", [lambda: keras.layers.Dense(4), lambda: DoubledLSTM(4)])
+def test_not_a_keras_layer(make_layer):
+    """Anything else is refused, subclasses too, whose steps may be others."""
+    layer = make_layer()
+    layer.build((None, 3))
     with pytest.raises(TypeError, match="expected a SimpleRNN, GRU or LSTM"):
-        from_keras(keras.layers.Dense(4))
+        from_keras(layer)
+
+
+def test_no_layers_for_a_users_keras_cell():
+    """A user's Keras cell comes back as it is; a layer of Keras's for it would be another one."""
+    cell = MultiRNNCell([DoubledLSTM(4)])
+    cell.build((None, 3))
+    assert to_keras_cell(cell).cells[0] is cell.cells[0].cell
+    with pytest.raises(ValueError, match="a DoubledLSTM; Keras has no layer for it"):
+        to_keras_layers(cell)
+
+
+def test_layers_return_sequences():
+    """A chain that does not hand on sequences is refused."""
+    with pytest.raises(ValueError, match="return_sequences=False, expected True"):
+        to_keras_layers(built(CELLS["stack"]), return_sequences=False)
+
+
+def test_frozen_stays_frozen():
+    """What is not trained here is not trained there, and back."""
+    cell = built(lambda: GRUCell(4, trainable=False))
+    there = to_keras_cell(cell)
+    assert not there.trainable_weights
+    assert not to_keras_layers(cell)[0].trainable_weights
+    back = from_keras(there)
+    assert len(back.weights) == 4
+    assert not back.trainable_weights
 
 
 @ALL

@@ -3,12 +3,14 @@
 import functools
 import itertools
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import (
     AttentionCellWrapper,
     BasicLSTMCell,
@@ -261,3 +263,23 @@ def test_argument_order():
     cell = AttentionCellWrapper(GRUCell(4), 2, 5, 3, 6, False)
     assert (cell.attn_length, cell.attn_size, cell.attn_vec_size, cell.input_size) == (2, 5, 3, 6)
     assert cell.state_size == 4 + 5 + 10
+
+
+@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+def test_masks_of_a_keras_cell_have_its_own_width(in_graph):
+    """Dropout of a Keras cell inside is drawn for x', which `input_size` makes wider."""
+    inner = keras.layers.LSTMCell(4, dropout=0.5, seed=1)
+    cell = AttentionCellWrapper(inner, attn_length=2, input_size=7)
+
+    def call():
+        return dynamic_rnn(cell, tf.ones([2, 5, 3]), dtype=tf.float32, training=True)[0]
+
+    assert (tf.function(call) if in_graph else call)().shape == (2, 5, 4)
+    assert inner.kernel.shape == (7, 16)
+
+
+@pytest.mark.parametrize("input_size", [0, -1, 2.5])
+def test_wrong_input_size(input_size):
+    """A size that is none is refused at construction."""
+    with pytest.raises(ValueError, match="input_size"):
+        AttentionCellWrapper(GRUCell(4), attn_length=2, input_size=input_size)

@@ -1,4 +1,4 @@
-"""What cells are given: initialisers of TensorFlow 1, cells of a user's own, shared cells."""
+"""What cells are given: initialisers of TensorFlow 1, inputs, bounds, cells of a user's own."""
 
 import keras
 import numpy as np
@@ -8,7 +8,6 @@ import tensorflow as tf
 from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import (
     AttentionCellWrapper,
-    BasicLSTMCell,
     DropoutWrapper,
     GridLSTMCell,
     GRUCell,
@@ -24,6 +23,7 @@ INPUTS = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
     ("initializer", "low", "high"),
     [
         (tf.compat.v1.random_uniform_initializer(0.1, 0.2), 0.1, 0.2),
+        (tf.compat.v1.random_uniform_initializer(0.9), 0.9, 1.0),
         (tf.compat.v1.constant_initializer(0.3), 0.3, 0.3),
         (tf.compat.v1.ones_initializer(), 1.0, 1.0),
         (tf.compat.v1.truncated_normal_initializer(5.0, 0.1), 4.8, 5.2),
@@ -61,6 +61,84 @@ class Scaling(RNNCell):
         return total, total
 
 
+class Linear(RNNCell):
+    """A user's cell of TF1, which gives names first, as TF1 has them."""
+
+    state_size = output_size = 4
+
+    def build(self, inputs_shape):
+        """Makes the variables."""
+        depth = int(inputs_shape[-1])
+        self.kernel = self.add_variable("kernel", shape=[depth, 4])
+        self.bias = self.add_variable("bias", [4], tf.float32, tf.compat.v1.ones_initializer())
+        self.gain = self.add_weight("gain", (4,), initializer="ones", trainable=False)
+        self.built = True
+
+    def call(self, inputs, state):
+        """Adds the product of inputs and kernel."""
+        state = self.gain * (state + tf.matmul(inputs, self.kernel) + self.bias)
+        return state, state
+
+
+def test_variables_of_a_tf1_cell_of_a_user():
+    """Names come first in TF1, shapes in Keras; both orders make the same variables."""
+    cell = Linear()
+    outputs, state = dynamic_rnn(cell, INPUTS, dtype=tf.float32)
+    expected = np.sum(INPUTS @ np.asarray(cell.kernel) + 1, axis=1)
+    np.testing.assert_allclose(state, expected, rtol=1e-5)
+    np.testing.assert_array_equal(outputs[:, -1], state)
+    names = ["rnn/linear/kernel", "rnn/linear/bias", "rnn/linear/gain"]
+    assert list(cell.tf1_variables()) == names
+    assert [variable.name for variable in cell.trainable_variables] == ["kernel", "bias"]
+    keras_order = RNNCell().add_weight((2, 3), "ones", "float64", False)
+    assert (keras_order.shape, keras_order.dtype) == ((2, 3), "float64")
+    np.testing.assert_array_equal(keras_order, 1.0)
+
+
+def test_too_many_arguments_of_a_variable():
+    """None of them is dropped."""
+    with pytest.raises(TypeError, match="Received 7 arguments without a name, expected at most 6"):
+        RNNCell().add_variable("kernel", [1], "float32", "ones", None, True, "seventh")
+
+
+@pytest.mark.parametrize("cell", [GRUCell(3), AttentionCellWrapper(GRUCell(3), 2)])
+def test_nested_inputs(cell):
+    """A cell of matrices that is given several says so."""
+    inputs = [tf.ones([2, 3]), tf.ones([2, 3])]
+    with pytest.raises(ValueError, match=r"Received nested inputs of shapes .* expected one"):
+        cell(inputs, cell.zero_state(2, tf.float32))
+
+
+@pytest.mark.parametrize("nest", ["step", "loop"])
+def test_complex_inputs(nest):
+    """They are refused: Keras would lose their imaginary part."""
+    cell, inputs = GRUCell(3), tf.ones([2, 5, 3], tf.complex64)
+    with pytest.raises(ValueError, match="Received inputs of dtype complex64"):
+        if nest == "step":
+            cell(inputs[:, 0], cell.zero_state(2, tf.float32))
+        else:
+            dynamic_rnn(cell, inputs, dtype=tf.float32)
+
+
+@pytest.mark.parametrize("make_cell", [LSTMCell, GridLSTMCell])
+@pytest.mark.parametrize("number", [np.float32, np.float64, np.int64, int])
+def test_clips_of_any_number_type(make_cell, number):
+    """NumPy's numbers are numbers, and are saved as such."""
+    options = {"num_frequency_blocks": [1]} if make_cell is GridLSTMCell else {}
+    cell = make_cell(3, cell_clip=number(2), **options)
+    assert type(cell.get_config()["cell_clip"]) is float
+    assert make_cell.from_config(cell.get_config()).cell_clip == 2.0
+
+
+@pytest.mark.parametrize("make_cell", [LSTMCell, GridLSTMCell])
+@pytest.mark.parametrize("clip", [-1.0, np.nan, True, "1", 1j])
+def test_wrong_clips(make_cell, clip):
+    """What is no number of at least 0 is refused."""
+    options = {"num_frequency_blocks": [1]} if make_cell is GridLSTMCell else {}
+    with pytest.raises(ValueError, match=r"Received cell_clip=.*expected None or a number"):
+        make_cell(3, cell_clip=clip, **options)
+
+
 class Summing:
     """A cell by its methods alone."""
 
@@ -84,20 +162,6 @@ def test_names_of_a_users_cell():
     assert names[0] == "rnn/multi_rnn_cell/cell_0/scaling/factor"
     assert names[1] == "rnn/multi_rnn_cell/cell_2/gru_cell/gates/kernel"
     assert list(AttentionCellWrapper(Summing(), 2).tf1_variables()) == []
-
-
-def test_shared_cells_stay_shared():
-    """The same object twice is one set of variables, after `from_config` too."""
-    cell = BasicLSTMCell(3)
-    with pytest.warns(UserWarning, match="share"):
-        stack = MultiRNNCell([cell, cell, BasicLSTMCell(3)])
-    with pytest.warns(UserWarning, match="share"):
-        again = MultiRNNCell.from_config(stack.get_config())
-    assert again.cells[0] is again.cells[1]
-    assert again.cells[1] is not again.cells[2]
-    again.build((None, 3))
-    assert len(again.weights) == 4
-    assert again.get_config()["first_use"] == [0, 0, 2]
 
 
 def test_grid_without_starts_looks_at_no_ends():

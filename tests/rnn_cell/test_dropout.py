@@ -1,5 +1,7 @@
 """`DropoutWrapper`: statistics, scaling, seeds, masks of a whole run, and when it drops."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -161,10 +163,8 @@ def test_each_step_and_run_draws_anew(in_graph):
 
 def make_variational(**options):
     """Returns a wrapper with masks of a whole run."""
-    options = {"output_keep_prob": 0.5, "seed": 1, **options}
-    return DropoutWrapper(
-        Passes(), variational_recurrent=True, input_size=UNITS, dtype=tf.float32, **options
-    )
+    options = {"output_keep_prob": 0.5, "input_size": UNITS, "seed": 1, **options}
+    return DropoutWrapper(Passes(), variational_recurrent=True, dtype=tf.float32, **options)
 
 
 @pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
@@ -365,3 +365,29 @@ def test_variational_masks_of_a_mixed_cell(policy, in_graph):
     assert 0 < fraction_kept(tf.cast(outputs, tf.float32)) < 1
     again = DropoutWrapper.from_config(wrapper.get_config())
     assert again.compute_dtype == wrapper.compute_dtype
+
+
+@pytest.mark.parametrize(
+    ("input_size", "plain"),
+    [
+        (tf.TensorShape([3]), 3),
+        (tf.TensorShape([2, 3]), tf.TensorShape([2, 3])),
+        ([3, tf.TensorShape([2, 3])], [3, tf.TensorShape([2, 3])]),
+        ({"rows": tf.TensorShape([2])}, {"rows": 2}),
+    ],
+    ids=["vector", "matrix", "list", "dict"],
+)
+def test_sizes_of_inputs_survive_saving(input_size, plain):
+    """A configuration in JSON gives masks of the same shapes."""
+    wrapper = make_variational(input_keep_prob=0.5, input_size=input_size)
+    config = json.loads(json.dumps(keras.saving.serialize_keras_object(wrapper)))
+    again = keras.saving.deserialize_keras_object(config, custom_objects={"Passes": Passes})
+    assert wrapper.input_size == again.input_size == plain
+    masks, masks_again = (tf.nest.flatten(one._masks["input"]) for one in (wrapper, again))
+    assert [mask.shape for mask in masks_again] == [mask.shape for mask in masks]
+
+
+def test_a_size_that_is_none():
+    """It is refused at construction."""
+    with pytest.raises(TypeError, match=r"size='wide', expected an int or a tf.TensorShape"):
+        make_variational(input_keep_prob=0.5, input_size="wide")

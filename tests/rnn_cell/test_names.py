@@ -150,11 +150,36 @@ def test_names_in_layers_of_layers():
     ]
 
 
-def test_scope_of_a_step():
-    """The scope of a call names the cell itself."""
-    cell = LSTMCell(4)
-    cell(tf.ones([2, 3]), cell.zero_state(2, tf.float32), scope="memory")
-    assert names(cell)[0] == "rnn/memory/kernel"
+SCOPED = {
+    "cell": lambda cells: cells.GRUCell(3),
+    "named_cell": lambda cells: cells.GRUCell(3, name="memory"),
+    "dropout": lambda cells: cells.DropoutWrapper(cells.GRUCell(3)),
+    "residual": lambda cells: cells.ResidualWrapper(cells.LSTMCell(3)),
+    "stack": lambda cells: cells.MultiRNNCell([cells.GRUCell(3), cells.LSTMCell(3)]),
+    "wrapped_stack": lambda cells: cells.ResidualWrapper(
+        cells.MultiRNNCell([cells.DropoutWrapper(cells.GRUCell(3)), cells.GRUCell(3)])
+    ),
+}
+
+
+@pytest.mark.parametrize("make_cell", SCOPED.values(), ids=SCOPED.keys())
+@pytest.mark.parametrize("scopes", [("decoder",), ("decoder", "other"), (None, "decoder")])
+def test_scope_of_a_step(make_cell, scopes):
+    """The scope of the step that makes the variables names them as in TF1, after saving too."""
+    cell = make_cell(rnn_cell)
+    state = cell.zero_state(2, tf.float32)
+    for scope in scopes:
+        cell(tf.ones([2, 3]), state, scope=scope)
+    with tf.Graph().as_default():
+        tf1_cell = make_cell(tf1_rnn_cell)
+        state = tf1_cell.zero_state(2, tf.float32)
+        for scope in scopes:
+            tf1_cell(tf.ones([2, 3]), state, scope=scope)
+        expected = [v.name.removesuffix(":0") for v in tf.compat.v1.trainable_variables()]
+    assert names(cell, "") == expected
+    again = type(cell).from_config(cell.get_config())
+    again.build((None, 3))
+    assert names(again, "") == expected
 
 
 def test_values_are_the_variables_themselves():

@@ -1,4 +1,8 @@
-"""Records of points that never ran."""
+"""Records of points that never ran, and what their study says."""
+
+from rnn_mnist_tf.study import merge_seeds, parse_grids
+from rnn_mnist_tf.study.claims import SECTIONS
+from rnn_mnist_tf.training import TrainConfig
 
 
 def make_record(random=None, epochs=2, analyses=None):
@@ -49,3 +53,31 @@ def make_study(points, figures):
             **record,
         }
     return records
+
+
+def answer(name, grids, figures, seeds=1, only=None):
+    """What a study's section says where the figures of its points are these.
+
+    Args:
+        name: of the section.
+        grids: texts.
+        figures: one dict a point, in the order of the grid; see `make_study`.
+        seeds: of each configuration.
+        only: which points are done; all if None.
+    """
+    base = TrainConfig(model="cnn_rnn") if name == "taps" else None
+    points = parse_grids(grids, base, seeds=seeds)
+    if only is not None:
+        points = [points[index] for index in only]
+    records = make_study(points, figures)
+    return SECTIONS[name].answer(merge_seeds(points, records), records)
+
+
+def errors(*values, **others):
+    """Figures of points with these test errors in percent."""
+    return [{"error": value, **others} for value in values]
+
+
+def speed(milliseconds):
+    """What the analysis finds of a model that takes this long an image in batches of 100."""
+    return {"speed": {"batch_1": 1.0, "batch_100": milliseconds}}

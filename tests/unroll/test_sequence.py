@@ -1,5 +1,6 @@
 """What a loop is given: inputs, lengths, initial states, dtypes, and every error about them."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -307,3 +308,43 @@ def test_prepared_sizes_of_nested_inputs():
         return left
 
     call(tf.ones([2, 5, 2]), FLOATS)
+
+
+@BOTH
+@pytest.mark.parametrize("start", ["float32", "float16", "float64"])
+def test_a_mixed_policy_computes_in_its_own_dtype(start, implementation):
+    """Whatever dtype is asked for, and whatever dtype the initial state has."""
+    cell = BasicLSTMCell(4, dtype="mixed_float16")
+    state = zeros([2, 4], [2, 4], dtype=start)
+    for options in ({"initial_state": state}, {"dtype": start}):
+        outputs, final = dynamic_rnn(cell, FLOATS[:2], **options, implementation=implementation)
+        assert outputs.dtype == final.c.dtype == final.h.dtype == tf.float16
+
+
+class MinimalKerasCell(keras.layers.Layer):
+    """A cell as Keras 3 asks for it, whose states are a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.state_size = [3]
+        self.output_size = 3
+
+    def get_initial_state(self, batch_size=None):
+        """Returns ones."""
+        return [tf.ones([batch_size, 3])]
+
+    def call(self, inputs, states):
+        """Adds the inputs to the state."""
+        return states[0] + inputs, [states[0] + inputs]
+
+
+@pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
+def test_a_users_keras_cell(dtype):
+    """Its `get_initial_state` knows no dtype, as Keras asks for none."""
+    cell = MinimalKerasCell()
+    cell.dtype_policy = dtype.name
+    inputs = tf.ones([2, 5, 3], dtype)
+    outputs, state = dynamic_rnn(cell, inputs, dtype=dtype)
+    assert outputs.dtype == state[0].dtype == dtype
+    np.testing.assert_array_equal(state[0], 6 * np.ones([2, 3]))
+    np.testing.assert_array_equal(outputs[:, -1], state[0])

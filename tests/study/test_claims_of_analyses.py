@@ -1,0 +1,110 @@
+"""What studies say of their analyses, forgetting and speed, against arithmetic done by hand."""
+
+from rnn_mnist_tf.study import merge_seeds, parse_grids
+from rnn_mnist_tf.study.claims import SECTIONS
+from tests.study.records import answer, make_study, speed
+
+
+def forgetting(middle, last, steps=28):
+    """What the analysis finds of a cell: norms of 9 but for the middle row and the last step."""
+    norms = [9.0] * steps
+    norms[14], norms[-1] = middle, last
+    return {"forgetting": norms}
+
+
+def test_memory():
+    """Errors by blank steps as numbers, not as text; the middle over the last, a mean of seeds."""
+    figures = [
+        {"error": 1.9, "analyses": forgetting(1.0, 2.0)},
+        {"error": 2.1, "analyses": forgetting(3.0, 2.0)},
+        {"error": 50, "analyses": forgetting(1.0, 4.0, 140)},
+        {"error": 50, "analyses": forgetting(0.0, 4.0, 140)},
+        {"error": 4, "analyses": {}},
+        {"error": 4, "analyses": {}},
+    ]
+    assert answer("memory", ["blank_steps:0,112,28;cell:gru"], figures, seeds=2) == [
+        "gru, error by blank steps: 2.00 % ± 0.14 after 0, 4.00 % ± 0.00 after 28, 50.00 % ± 0.00 "
+        "after 112.",
+        "gru, 0 blank steps: the logits depend on the middle of the image 1 x as much as on the "
+        "last step.",
+        "gru, 112 blank steps: the logits depend on the middle of the image 0.12 x as much as on "
+        "the last step.",
+    ]
+
+
+def test_memory_in_part():
+    """One number of steps is said once; a gradient of zero or none at all is not divided by."""
+    grid = ["blank_steps:28;cell:gru,lstm,basic_rnn"]
+    figures = [
+        {"error": 2, "analyses": forgetting(1.0, 4.0, 56)},
+        {"error": 3, "analyses": forgetting(1.0, 0.0, 56)},
+        {"error": 4, "analyses": {}},
+    ]
+    assert answer("memory", grid, figures)[1:] == [
+        "gru, error by blank steps: 2.00 % after 28.",
+        "gru, 28 blank steps: the logits depend on the middle of the image 0.25 x as much as on "
+        "the last step.",
+        "lstm, error by blank steps: 3.00 % after 28.",
+        "basic_rnn, error by blank steps: 4.00 % after 28.",
+    ]
+
+
+SIZE = ["image_size:14,112;model:rnn,cnn;cores:1,2"]
+
+
+def test_size():
+    """Milliseconds are 1000 over images a second; pairs are of the largest side."""
+    figures = [
+        {"images_per_second": rate, "analyses": speed(ms), "parameters": parameters}
+        for rate, ms, parameters in (
+            (1000, 0.5, 2000),  # 14, rnn, 1 core
+            (1600, 0.4, 2000),
+            (500, 0.25, 1999),  # 14, cnn, 1 core
+            (900, 0.2, 1999),
+            (200, 4.0, 12345),  # 112, rnn, 1 core
+            (250, 2.0, 12345),
+            (50, 8.0, 12300),  # 112, cnn, 1 core
+            (90, 5.0, 12300),
+        )
+    ]
+    assert answer("size", SIZE, figures) == [
+        "rnn, 1 core: sides 14, 112: 1.00, 5.00 ms an image in training (from the first to the "
+        "last 5.0 x), 0.50, 4.00 ms in inference (batches of 100).",
+        "rnn, 2 cores: sides 14, 112: 0.62, 4.00 ms an image in training (from the first to the "
+        "last 6.4 x), 0.40, 2.00 ms in inference (batches of 100).",
+        "cnn, 1 core: sides 14, 112: 2.00, 20.00 ms an image in training (from the first to the "
+        "last 10.0 x), 0.25, 8.00 ms in inference (batches of 100).",
+        "cnn, 2 cores: sides 14, 112: 1.11, 11.11 ms an image in training (from the first to the "
+        "last 10.0 x), 0.20, 5.00 ms in inference (batches of 100).",
+        "At side 112 a second core makes rnn 1.25 x as fast in training, 2.00 x in inference.",
+        "At side 112 a second core makes cnn 1.80 x as fast in training, 1.60 x in inference.",
+        "At side 112 on 1 core the RNN (12,345 parameters) trains on 4.00 x as many images a "
+        "second as the CNN (12,300).",
+        "At side 112 on 2 cores the RNN (12,345 parameters) trains on 2.78 x as many images a "
+        "second as the CNN (12,300).",
+    ]
+
+
+def test_size_on_two_machines():
+    """Their times are said, and not compared."""
+    points = parse_grids(["image_size:14,112;model:rnn"])
+    records = make_study(points, [{"images_per_second": rate} for rate in (1000, 200)])
+    records[points[1].name]["machine"] = "2 cores of another machine"
+    assert SECTIONS["size"].answer(merge_seeds(points, records), records) == [
+        "rnn, all cores: sides 14, 112: 1.00, 5.00 ms an image in training.",
+        "Measured on 2 machines: no times are compared.",
+    ]
+
+
+def test_size_in_part():
+    """Pairs are of the largest side that both have; without a measurement it is not said."""
+    figures = [{"images_per_second": rate} for rate in (1000, 500, 200)]
+    sentences = answer("size", SIZE, figures, only=[0, 1, 4])  # rnn: 14 on 1 and 2, 112 on 1
+    assert sentences == [
+        "rnn, 1 core: sides 14, 112: 1.00, 5.00 ms an image in training (from the first to the "
+        "last 5.0 x).",
+        "rnn, 2 cores: sides 14: 2.00 ms an image in training.",
+        "At side 14 a second core makes rnn 0.50 x as fast in training.",
+    ]
+    sentences = answer("size", ["image_size:14;model:rnn"], figures[:1])
+    assert sentences == ["rnn, all cores: sides 14: 1.00 ms an image in training."]
