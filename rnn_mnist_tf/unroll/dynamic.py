@@ -55,7 +55,7 @@ def dynamic_rnn(
             cell before.
         training: None, True or False, passed to the cell; see `DropoutWrapper`.
         implementation: `auto` takes a whole-sequence kernel where the cell has one, `fused`
-            demands it, `loop` goes step by step. For tests and export.
+            demands it, `loop` goes step by step: for tests, export and derivatives in forward mode.
 
     Returns:
         `(outputs, state)`: outputs nested like `cell.output_size`, `[batch, time, size]`

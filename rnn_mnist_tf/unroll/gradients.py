@@ -15,7 +15,8 @@ def differentiable(forward, backward, plain):
         plain: `(*tensors) -> outputs`.
 
     Returns:
-        A function `(*tensors) -> outputs`.
+        A function `(*tensors) -> outputs`. Forward mode (`tf.autodiff.ForwardAccumulator`) raises
+        `NotImplementedError`.
 
     >>> square = differentiable(
     ...     lambda x: ((x * x,), ()), lambda saved, g, x: (2 * x * g[0],), lambda x: (x * x,))
@@ -72,6 +73,11 @@ def _second_gradient(plain, upstream, output_gradients, tensors):
             inner.watch(tensors)
             outputs = plain(*tensors)
         gradients = inner.gradient(outputs, tensors, output_gradients)
+    if any(gradient is None for gradient in gradients):  # a ForwardAccumulator stops the tapes
+        raise NotImplementedError(
+            "Received a derivative in forward mode, which whole-sequence kernels do not have. Pass "
+            "implementation='loop'."
+        )
     return outer.gradient(
         gradients, [*output_gradients, *tensors], upstream, unconnected_gradients="zero"
     )

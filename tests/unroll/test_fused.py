@@ -297,3 +297,24 @@ def test_gradients_of_gathered_steps(kind, in_graph):
     for ours, expected in zip(gathered, sliced, strict=True):
         assert np.max(np.abs(expected)) > 0
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-7)
+
+
+@EACH_CELL
+def test_forward_mode(kind):
+    """Kernels say that they have no derivative in forward mode; the loop has one."""
+    problem = Problem(kind)
+    direction = problem.draw(problem.inputs.shape)
+
+    def run(implementation, inputs):
+        outputs, _ = dynamic_rnn(
+            problem.cell, inputs, dtype=tf.float32, implementation=implementation
+        )
+        return outputs
+
+    with tf.autodiff.ForwardAccumulator(problem.inputs, direction) as accumulator:
+        with pytest.raises(NotImplementedError, match="Pass implementation='loop'"):
+            run("fused", problem.inputs)
+        outputs = run("loop", problem.inputs)
+    step = 1e-2 * direction
+    slope = (run("fused", problem.inputs + step) - run("fused", problem.inputs - step)) / 2e-2
+    np.testing.assert_allclose(accumulator.jvp(outputs), slope, atol=2e-3)
