@@ -8,6 +8,7 @@ from absl import flags
 
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.pretrained import define_data_flags
 from rnn_mnist_tf.report.analyses import ANALYSES
 from rnn_mnist_tf.training.files import write_text
 from rnn_mnist_tf.training.strategy import configure_threads
@@ -44,14 +45,21 @@ def define_flags(flag_values):
     flags.DEFINE_string("workdir", "", "The directory of the run.", flag_values=flag_values)
     define_analyses(flag_values, list(ANALYSES))
     flags.DEFINE_string("output", "", "A JSON file for the figures too.", flag_values=flag_values)
-    flags.DEFINE_string("data_dir", "", "For a run on IDX files.", flag_values=flag_values)
-    flags.DEFINE_string("tfds_dir", "", "Where TFDS keeps data sets.", flag_values=flag_values)
+    define_data_flags(flag_values)
     flags.DEFINE_integer(
         "cores", 0, "Cores to use; 0 means all.", lower_bound=0, flag_values=flag_values
     )
 
 
-def run(workdir, analyses=tuple(ANALYSES), dataset=None, output="", data_dir="", tfds_dir=""):
+def run(
+    workdir,
+    analyses=tuple(ANALYSES),
+    dataset=None,
+    output="",
+    name="",
+    data_dir="",
+    tfds_dir="",
+):
     """Measures the model of a run on the first 500 training images of its data set.
 
     Args:
@@ -59,7 +67,7 @@ def run(workdir, analyses=tuple(ANALYSES), dataset=None, output="", data_dir="",
         analyses: names of `rnn_mnist_tf.report.analyses.ANALYSES`.
         dataset: a `Dataset`; loaded as the run's configuration says if None.
         output: a JSON file; what it holds of other analyses stays.
-        data_dir, tfds_dir: see `load_run_dataset`.
+        name, data_dir, tfds_dir: see `load_run_dataset`.
 
     Returns:
         `{name: figures}`.
@@ -70,7 +78,7 @@ def run(workdir, analyses=tuple(ANALYSES), dataset=None, output="", data_dir="",
     """
     model, description = load_model(workdir)
     if dataset is None:
-        dataset = load_run_dataset(description, "", data_dir, tfds_dir)
+        dataset = load_run_dataset(description, name, data_dir, tfds_dir)
         check_dataset(description, dataset)
     images = dataset.train_images[:_IMAGES]
     figures = {name: ANALYSES[name](model, images) for name in analyses}
@@ -91,8 +99,8 @@ def main(values):
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
     configure_threads(values.cores, read_description(values.workdir).config.model)
-    places = {"data_dir": values.data_dir, "tfds_dir": values.tfds_dir}
-    print(json.dumps(run(values.workdir, values.analyses, output=values.output, **places)))
+    source = values.dataset, values.data_dir, values.tfds_dir
+    print(json.dumps(run(values.workdir, values.analyses, None, values.output, *source)))
     return 0
 
 

@@ -31,6 +31,8 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
         Ctrl-C.
     """
     argv = list(sys.argv if argv is None else argv)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be no text
     absl_logging.set_verbosity(absl_logging.ERROR)  # TFDS warns of what is not wrong
     values = flags.FlagValues()
     flags.DEFINE_bool("help", False, "Show this help.", short_name="?", flag_values=values)

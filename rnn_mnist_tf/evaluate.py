@@ -6,10 +6,10 @@ import sys
 import numpy as np
 from absl import flags
 
-from rnn_mnist_tf.data import load_dataset
+from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.pretrained import EMBEDDED, define_run_flags, find_run
+from rnn_mnist_tf.pretrained import EMBEDDED, define_data_flags, define_run_flags, find_run
 from rnn_mnist_tf.report import classification_scores, format_scores
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
@@ -25,14 +25,7 @@ from rnn_mnist_tf.training.workdir import (
 def define_flags(flag_values):
     """Defines the door's flags."""
     define_run_flags(flag_values)
-    flags.DEFINE_string(
-        "dataset",
-        "",
-        "The data set; if empty the run's own, or mnist5k for a pretrained model.",
-        flag_values=flag_values,
-    )
-    flags.DEFINE_string("data_dir", "", "For --dataset=idx.", flag_values=flag_values)
-    flags.DEFINE_string("tfds_dir", "", "Where TFDS keeps data sets.", flag_values=flag_values)
+    define_data_flags(flag_values)
     flags.DEFINE_bool("json", False, "Print JSON for machines.", flag_values=flag_values)
 
 
@@ -51,6 +44,7 @@ def run(workdir, dataset=None, name="", data_dir="", tfds_dir=""):
         InputError: no complete run; a data set that does not fit the model.
     """
     model, description = load_model(workdir)
+    own = dataset is None and not name and not data_dir
     if dataset is None:
         dataset = load_run_dataset(description, name, data_dir, tfds_dir)
     check_dataset(description, dataset)
@@ -58,11 +52,16 @@ def run(workdir, dataset=None, name="", data_dir="", tfds_dir=""):
     scores = classification_scores(dataset.test_labels, predicted, dataset.class_names)
     scores["dataset"] = dataset.name
     scores["warnings"] = seen_before(description, dataset)
+    if own and dataset.digest != description.data_digest:
+        scores["warnings"].append(
+            "the data set has other training images or labels than when the model was trained: it "
+            "is not the one that result.json speaks of"
+        )
     return scores
 
 
 def seen_before(description, dataset):
-    """Returns warnings, none or one, that a model was trained on the images that it is asked about.
+    """Returns warnings, none or one, that a model was trained on images that it is asked about.
 
     The embedded digits are MNIST *training* images. Whether IDX files hold them is looked up there,
     if they can still be read.
@@ -76,9 +75,10 @@ def seen_before(description, dataset):
     if asked != "mnist5k" or trained_on not in ("mnist", "idx"):
         return []
     if trained_on == "mnist":
+        some = "or most" if not description.config.train_examples else "or some"
         return [
             "all of mnist5k are MNIST training images, and the model was trained on MNIST: it has "
-            "seen them, or most, so this accuracy says nothing of new digits"
+            f"seen them, {some}, so this accuracy says nothing of new digits"
         ]
     count = _count_in_training_files(description, dataset.test_images)
     if count is None:
@@ -89,21 +89,23 @@ def seen_before(description, dataset):
     if count == 0:
         return []
     return [
-        f"the IDX files that the model was trained on hold at least {count} of these "
-        f"{len(dataset.test_images)} images, all of which are MNIST training images: this accuracy "
-        "says nothing of new digits"
+        f"the model was trained on at least {count} of these {len(dataset.test_images)} images, "
+        "all of which are MNIST training images: this accuracy says little of new digits"
     ]
 
 
 def _count_in_training_files(description, images):
-    """How many images are in a run's IDX files; None if they are not those of its training."""
+    """How many images a run was trained on; None if its IDX files are not there any more."""
     try:
         trained = load_dataset(*description.config.source)
     except InputError:
         return None
     if trained.digest != description.data_digest:
         return None
-    known = {image.tobytes() for image in trained.train_images}
+    config, labels = description.config, trained.train_labels
+    train, _ = validation_split(labels, config.validation_fraction, config.seed)
+    train = training_subset(labels, train, config.train_examples, config.seed)
+    known = {image.tobytes() for image in trained.train_images[train]}
     return sum(image.tobytes() in known for image in images)
 
 

@@ -6,7 +6,7 @@ from absl import flags
 
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.pretrained import EMBEDDED, define_run_flags, find_run
+from rnn_mnist_tf.pretrained import EMBEDDED, define_data_flags, define_run_flags, find_run
 from rnn_mnist_tf.serving import export_saved_model
 from rnn_mnist_tf.training.strategy import configure_threads
 from rnn_mnist_tf.training.workdir import (
@@ -23,8 +23,7 @@ def define_flags(flag_values):
     """Defines the door's flags."""
     define_run_flags(flag_values)
     flags.DEFINE_string("output", "", "A new directory.", flag_values=flag_values)
-    flags.DEFINE_string("data_dir", "", "For a run on IDX files.", flag_values=flag_values)
-    flags.DEFINE_string("tfds_dir", "", "Where TFDS keeps data sets.", flag_values=flag_values)
+    define_data_flags(flag_values)
 
 
 def run(workdir, output, dataset=None, name="", data_dir="", tfds_dir=""):
@@ -58,7 +57,7 @@ def main(values):
         raise InputError("Received no output, expected --output=DIR, a new directory.")
     configure_threads(model=read_description(workdir).config.model)
     # A pretrained model's own data may not be here, and any digits do for this check.
-    name = EMBEDDED if values.pretrained and not values.data_dir else ""
+    name = values.dataset or (EMBEDDED if values.pretrained and not values.data_dir else "")
     try:
         result = run(workdir, values.output, None, name, values.data_dir, values.tfds_dir)
     except RuntimeError as error:

@@ -1,7 +1,9 @@
 """What all doors share: flags, flag files, one line for a mistake, an exit code."""
 
 import dataclasses
+import io
 import pathlib
+import sys
 
 import pytest
 import tensorflow as tf
@@ -50,6 +52,17 @@ def test_main_gives_the_exit_code(knock, code):
     seen = []
     assert knock(lambda values: seen.append(values.seed) or code, "--seed=7") == (code, "", "")
     assert seen == [7]
+
+
+def test_names_that_are_no_text(monkeypatch):
+    """A file whose name is no UTF-8 takes no answer away from the others."""
+    written = io.BytesIO()
+    stdout = io.TextIOWrapper(written, encoding="utf-8", errors="strict")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert (
+        run_door("test", "tests.", define_flags, lambda _: print("f\udcfc.png"), ["test"]) is None
+    )
+    assert written.getvalue() == b"f\\udcfc.png\n"
 
 
 def test_files(knock):

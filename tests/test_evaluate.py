@@ -1,5 +1,6 @@
 """The evaluate door: a recount of all test images, warnings, mistakes."""
 
+import dataclasses
 import json
 import pathlib
 import shutil
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from rnn_mnist_tf import evaluate, train
+from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
 from rnn_mnist_tf.pretrained import ship
 from rnn_mnist_tf.training.workdir import load_model, read_description
 from tests.data.test_idx import write
@@ -50,12 +52,14 @@ def trained_on_other_digits(tmp_path_factory, small_config, digits):
 def test_json_is_a_recount(call, trained, recount):
     """Accuracy over exactly all examples, precision and recall of each class."""
     answer = call("evaluate", f"--workdir={trained}", "--json")
-    assert (answer.code, answer.err) == (0, "")
+    assert answer.code == 0
     scores = json.loads(answer.out)
+    assert answer.err == f"evaluate: warning: {scores['warnings'][0]}\n"
     labels, predicted = recount
     assert scores["accuracy"] == np.mean(labels == predicted)
     assert (scores["examples"], scores["errors"]) == (1000, np.sum(labels != predicted))
-    assert (scores["dataset"], scores["warnings"]) == ("mnist5k", [])
+    assert (scores["dataset"], len(scores["warnings"])) == ("mnist5k", 1)
+    assert "other training images" in scores["warnings"][0]  # it was trained on some of them
     for digit, line in enumerate(scores["classes"]):
         hits = np.sum((labels == digit) & (predicted == digit))
         guesses = np.sum(predicted == digit)
@@ -68,7 +72,7 @@ def test_json_is_a_recount(call, trained, recount):
 def test_the_table(call, trained, recount):
     """For people: the accuracy, then a line a class."""
     labels, predicted = recount
-    answer = call("evaluate", f"--workdir={trained}")
+    answer = call("evaluate", f"--workdir={trained}", "--dataset=mnist5k")
     assert (answer.code, answer.err) == (0, "")
     lines = answer.out.splitlines()
     assert lines[0].startswith(f"accuracy {np.mean(labels == predicted):.4f} over 1000 examples")
@@ -98,9 +102,39 @@ def test_a_model_of_mnist_has_seen_mnist5k(workdir, mnist5k, dataset, name):
 
 
 def test_idx_files_that_hold_the_images(trained_on_mnist, mnist5k):
-    """The warning has the number that was found in the files."""
+    """The warning has the number of those that were trained on, of the 100 in the files."""
     (warning,) = evaluate.run(trained_on_mnist, dataset=mnist5k)["warnings"]
-    assert "at least 100 of these 1000 images" in warning
+    held = read_description(trained_on_mnist).config
+    labels = load_dataset(*held.source).train_labels
+    train, _ = validation_split(labels, held.validation_fraction, held.seed)
+    assert f"at least {np.sum(train >= len(labels) - 100)} of these 1000 images" in warning
+
+
+def test_images_that_were_not_trained_on(tmp_path_factory, small_config, digits, mnist5k):
+    """Of the files' images only those count that the model was trained on."""
+    images = np.concatenate([digits.train_images, mnist5k.test_images[400:500]])
+    labels = np.concatenate([digits.train_labels, mnist5k.test_labels[400:500]])
+    dataset = digits._replace(train_images=images, train_labels=labels)
+    config = dataclasses.replace(small_config, train_examples=20, validation_fraction=0.5)
+    workdir = train_on_idx(tmp_path_factory, config, dataset)
+    warnings = evaluate.run(workdir, dataset=mnist5k)["warnings"]
+    train, _ = validation_split(labels, 0.5, config.seed)
+    seen = training_subset(labels, train, 20, config.seed) >= len(digits.train_images)
+    assert 0 < seen.sum() < 20
+    assert f"at least {seen.sum()} of these 1000 images" in warnings[0]
+
+
+def test_data_that_was_replaced(tmp_path_factory, small_config, digits, mnist5k):
+    """Who asks about the run's own data, which is another one by now, is told so."""
+    workdir = train_on_idx(tmp_path_factory, small_config, digits)
+    assert evaluate.run(workdir)["warnings"] == []
+    directory = read_description(workdir).config.data_dir
+    parts = ("train_images", "train_labels", "test_images", "test_labels")
+    write(pathlib.Path(directory), {part: getattr(mnist5k, part)[::10] for part in parts})
+    (pathlib.Path(directory) / "train-images-idx3-ubyte.gz").unlink(missing_ok=True)
+    (warning,) = evaluate.run(workdir)["warnings"]
+    assert "other training images" in warning
+    assert evaluate.run(workdir, data_dir=directory)["warnings"] == []  # as it was asked for
 
 
 def test_idx_files_without_the_images(trained_on_other_digits, mnist5k):
@@ -137,15 +171,14 @@ def change_config(workdir, **values):
 
 
 def test_places_are_those_of_the_training(call, monkeypatch, tmp_path, trained_on_other_digits):
-    """A run that was given relative directories is evaluated from anywhere."""
+    """A run that was given a relative directory is evaluated from anywhere."""
     held = read_description(trained_on_other_digits).config
     here = pathlib.Path(held.data_dir)
     monkeypatch.chdir(here.parent)
     small = ["--cell=basic_rnn", "--num_units=2", "--num_layers=1", "--epochs=1", "--noprogress"]
-    places = [f"--data_dir={here.name}", "--tfds_dir=data", f"--workdir={tmp_path}"]
+    places = [f"--data_dir={here.name}", f"--workdir={tmp_path}"]
     assert call("train", "--dataset=idx", *places, *small).code == 0
-    config = read_description(tmp_path).config
-    assert (config.data_dir, config.tfds_dir) == (str(here), str(here.parent / "data"))
+    assert read_description(tmp_path).config.data_dir == str(here)
     monkeypatch.chdir("/")
     answer = call("evaluate", f"--workdir={tmp_path}")
     assert (answer.code, answer.err) == (0, "")

@@ -152,6 +152,15 @@ def test_a_pretrained_model(call, shelf, workdir, tmp_path, tfds_dir):
     assert (output / "saved_model.pb").is_file()
 
 
+def test_a_run_whose_data_is_not_here(call, workdir, tmp_path, tfds_dir):
+    """It is checked on the data set that is named."""
+    change_config(workdir, dataset="idx", data_dir="/none", tfds_dir="")
+    flags = [f"--workdir={workdir}", f"--output={tmp_path / 'served'}", f"--tfds_dir={tfds_dir}"]
+    answer = call("export", *flags, "--dataset=mnist5k")
+    assert (answer.code, answer.err) == (0, "")
+    assert "on 1000 images" in answer.out
+
+
 def test_a_pretrained_model_and_files_of_one_s_own(call, shipped, digits, tmp_path):
     """Who names IDX files has it checked on those."""
     write(tmp_path, {name: getattr(digits, name) for name in NAMES})

@@ -82,8 +82,8 @@ def _make_builder(tfds, name, tfds_dir):
         )
     try:
         return tfds.builder(name, data_dir=tfds_dir, try_gcs=False)
-    except (tfds.core.registered.DatasetNotFoundError, ValueError, AssertionError) as error:
-        raise InputError(f"Received dataset={name!r}: {error}") from error
+    except Exception as error:  # of its many parts, a damaged file's among them
+        raise InputError(f"Received dataset={name!r}: {_short(error)}") from error
 
 
 def _is_image_classification(tfds, features):
@@ -108,11 +108,10 @@ def _prepare(tfds, builder, name, tfds_dir):
         again = _make_builder(tfds, name, tfds_dir)
         if again.is_prepared():  # another process was faster
             return again
-        reason = " ".join(str(error).split())[:200]
         advice = _WITHOUT_NETWORK if builder.url_infos else "Choose another --tfds_dir."
         raise InputError(
             f"Received dataset={name!r}, which could not be prepared under {builder.data_dir}: "
-            f"{type(error).__name__}: {reason}. {advice}"
+            f"{_short(error)}. {advice}"
         ) from error
     return builder
 
@@ -147,6 +146,11 @@ def _probe(address):
     return None
 
 
+def _short(error):
+    """An error's kind and reason, of what may be pages."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
 def _read_split(tfds, builder, split, image_size):
     dataset = builder.as_dataset(split=split, shuffle_files=False)
     if image_size is not None:
@@ -154,7 +158,13 @@ def _read_split(tfds, builder, split, image_size):
             lambda example: {**example, "image": resize_image(example["image"], image_size)},
             num_parallel_calls=tf.data.AUTOTUNE,
         )
-    examples = [(e["image"], e["label"]) for e in tfds.as_numpy(dataset)]
+    try:
+        examples = [(e["image"], e["label"]) for e in tfds.as_numpy(dataset)]
+    except tf.errors.OpError as error:
+        raise InputError(
+            f"Received a data set under {builder.data_dir} that is damaged ({_short(error)}). "
+            "Delete that directory; the next start prepares it anew."
+        ) from error
     images = np.stack([image for image, _ in examples])
     labels = np.array([label for _, label in examples], np.int64)
     return images[..., 0] if images.shape[-1] == 1 else images, labels

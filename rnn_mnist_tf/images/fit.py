@@ -18,9 +18,11 @@ MAX_PIXELS = 50_000_000  # a small network has no use for more
 _DRAWING_SIDE = 20  # of MNIST's 28: the rest is border
 _INK = 0.1  # of the darkest: fainter is background
 _NOISE = 5  # standard deviations of the border's squares
+_MOST_NOISE = 64  # gray levels: a drawing cut at its edge covers much of the border
 _SPECK = 0.02  # of the largest piece's area
 _COARSE_SIDE = 224
 _FITS = 3
+_USUAL = 3  # standard deviations from the ground
 
 
 def read_image(path):
@@ -77,7 +79,8 @@ def _as_gray_or_rgb(image):
 def list_images(paths):
     """Returns the files to answer for: each file named, and the images in each directory named.
 
-    Hidden files of a directory, such as the `._three.png` that macOS leaves, are no images.
+    Hidden files of a directory, such as the `._three.png` that macOS leaves, and what hidden
+    directories hold are no images.
 
     >>> list_images(["a.png"])
     [PosixPath('a.png')]
@@ -86,7 +89,11 @@ def list_images(paths):
     for path in map(pathlib.Path, paths):
         if path.is_dir():
             files += sorted(
-                p for p in path.rglob("[!.]*") if p.suffix.lower() in SUFFIXES and p.is_file()
+                p
+                for p in path.rglob("*")
+                if p.suffix.lower() in SUFFIXES
+                and not any(part.startswith(".") for part in p.relative_to(path).parts)
+                and p.is_file()
             )
         else:
             files.append(path)
@@ -147,7 +154,8 @@ def _light_on_black(pixels, invert):
 def _ground(pixels):
     """The plane through the border's pixels: paper is lit from one side.
 
-    What is further from it than half of the ink is no ground; drawings may touch the border.
+    What is further from it than half of the ink, or than most of the border is, is no ground:
+    drawings may touch the border.
     """
     rows, columns = (places - places.mean() for places in np.indices(pixels.shape, sparse=True))
     values = _border(pixels)
@@ -156,7 +164,8 @@ def _ground(pixels):
     ground = np.full_like(values, np.median(values))
     furthest = max(pixels.max() - ground[0], ground[0] - pixels.min()) / 2 + 1  # 1: rounding
     for _ in range(_FITS):
-        near = np.abs(values - ground) <= furthest
+        usual = _USUAL * _deviation(values - ground) + 1
+        near = np.abs(values - ground) <= min(furthest, usual)
         plane = np.linalg.lstsq(terms[near], values[near])[0]
         ground = terms @ plane
     return plane[0] + plane[1] * rows + plane[2] * columns
@@ -174,7 +183,7 @@ def _coarsen(pixels):
 
 def _crop(ink, coarse, side):
     """Cuts the drawing out and stretches its ink to 255."""
-    noise = _NOISE * _deviation(_border(coarse))
+    noise = min(_NOISE * _deviation(_border(coarse)), _MOST_NOISE)
     if ink.max() < 255 * _INK or coarse.max() <= noise:
         raise InputError("the image is empty: it shows no drawing on its ground")
     box = _bounds(_largest(coarse > max(coarse.max() * _INK, noise)))

@@ -28,6 +28,7 @@ READ_BY = {
     "reduction": ("cldnn",),
     "budget_model": ("cnn",),
     "head": ("rnn", *_CONVOLUTIONS),
+    "cell_clip": _CELLS,
     "bidirectional": ("rnn", "cnn_rnn", "cldnn"),
     "residual": ("rnn", "cnn_rnn", "cldnn"),
     "input_keep_prob": _CELLS,
@@ -36,7 +37,7 @@ READ_BY = {
 }
 # Those of them that change no model's size, so that no budget depends on them.
 SIZELESS = (
-    *("blank_steps", "shuffle_steps", "residual"),
+    *("blank_steps", "shuffle_steps", "residual", "cell_clip"),
     *("input_keep_prob", "output_keep_prob", "state_keep_prob"),
 )
 

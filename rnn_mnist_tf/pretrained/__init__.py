@@ -35,6 +35,18 @@ def define_run_flags(flag_values):
     )
 
 
+def define_data_flags(flag_values):
+    """Defines the flags that name what a run's model is asked about; see `load_run_dataset`."""
+    flags.DEFINE_string(
+        "dataset",
+        "",
+        "The data set; if empty the run's own, or mnist5k for a pretrained model.",
+        flag_values=flag_values,
+    )
+    flags.DEFINE_string("data_dir", "", "For --dataset=idx.", flag_values=flag_values)
+    flags.DEFINE_string("tfds_dir", "", "Where TFDS keeps data sets.", flag_values=flag_values)
+
+
 def find_run(workdir="", pretrained=""):
     """Returns the directory of the run that was asked for, by its place or by its name.
 

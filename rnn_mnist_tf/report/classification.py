@@ -5,6 +5,9 @@ from sklearn import metrics
 
 from rnn_mnist_tf.training.files import replacing
 
+_LARGEST_PICTURE = 24.0  # inches
+_MOST_WITH_NUMBERS, _MOST_WITH_NAMES = 40, 100  # classes; each is a text that is laid out
+
 
 def classification_scores(labels, predicted, class_names):
     """Returns accuracy over all examples, and each class's precision, recall and count.
@@ -57,16 +60,28 @@ def format_scores(scores):
 
 
 def save_confusion_matrix(path, labels, predicted, class_names):
-    """Draws the confusion matrix into a PNG file."""
+    """Draws the confusion matrix into a PNG file; of very many classes without their names."""
     # A figure of its own, not pyplot: no window system, nothing global.
     from matplotlib.figure import Figure
 
-    side = max(5.0, 0.6 * len(class_names))
+    classes = len(class_names)
+    side = min(max(5.0, 0.6 * classes), _LARGEST_PICTURE)
     figure = Figure(figsize=(side, side), layout="constrained")
     axes = figure.subplots()
-    matrix = metrics.confusion_matrix(labels, predicted, labels=range(len(class_names)))
-    display = metrics.ConfusionMatrixDisplay(matrix, display_labels=class_names)
-    display.plot(ax=axes, colorbar=False, cmap="Blues")
+    matrix = metrics.confusion_matrix(labels, predicted, labels=range(classes))
+    if classes <= _MOST_WITH_NAMES:
+        numbers = classes <= _MOST_WITH_NUMBERS
+        display = metrics.ConfusionMatrixDisplay(matrix, display_labels=class_names)
+        display.plot(
+            ax=axes,
+            colorbar=False,
+            cmap="Blues",
+            include_values=numbers,
+            xticks_rotation="horizontal" if numbers else "vertical",
+        )
+    else:
+        axes.imshow(matrix, cmap="Blues", interpolation="nearest")
+        axes.set(xlabel="Predicted label", ylabel="True label")
     wrong = int(matrix.sum() - np.trace(matrix))
     axes.set_title(f"{wrong} errors in {int(matrix.sum())} test examples")
     with replacing(path) as temporary:

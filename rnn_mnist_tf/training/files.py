@@ -102,6 +102,22 @@ def replacing(path):
         temporary.unlink(missing_ok=True)
 
 
+def sweep(directory, names):
+    """Deletes what killed programs left of files that they were `replacing` in a directory.
+
+    For whoever has the directory alone, see `lock`.
+
+    >>> directory = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (directory / ".config-a1b2c3d4.json").write_text("half")
+    >>> sweep(directory, ["config.json"])
+    >>> list(directory.iterdir())
+    []
+    """
+    for path in map(pathlib.Path, names):
+        for left in pathlib.Path(directory).glob(f".{path.stem}-????????{path.suffix}"):
+            left.unlink(missing_ok=True)
+
+
 def write_text(path, text):
     """Writes a whole text file in place of `path`.
 

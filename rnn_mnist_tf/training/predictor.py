@@ -26,7 +26,9 @@ def make_predictor(model, batch_size=None):
     """Returns a function from uint8 images to logits, NumPy arrays both.
 
     Every image is answered, whatever the batch size. A batch of fewer images than pay for a split
-    stays whole. Each of the two graphs is traced when it is first needed, once.
+    stays whole. Each of the two graphs is traced when it is first needed, once. What a model draws
+    at random, such as the order of its steps, is drawn alike in each call: a run's result is what
+    `evaluate` says of it later.
 
     Args:
         model: pixels to logits.
@@ -57,10 +59,29 @@ def make_predictor(model, batch_size=None):
         parts = most_parts if len(batch) >= most_parts * MINIMUM_ROWS else 1
         return graph(parts)(tf.constant(batch)).numpy()
 
+    generators = seed_generators(model)
+
     def predict(images):
+        for index, generator in enumerate(generators):  # an order that is drawn is the same anew
+            generator.state.assign([index, 0])
         if len(images) <= batch_size:  # no images too: they give no logits
             return predict_batch(images)
         begins = range(0, len(images), batch_size)
         return np.concatenate([predict_batch(images[b : b + batch_size]) for b in begins])
 
     return predict
+
+
+def seed_generators(model):
+    """Returns the `SeedGenerator`s of a model's layers, in the order of the layers.
+
+    >>> import keras
+    >>> len(seed_generators(keras.Sequential([keras.layers.Dropout(0.5)])))
+    1
+    """
+    found = []
+    for layer in model._flatten_layers():
+        for generator in getattr(layer, "_seed_generators", []):
+            if all(generator is not known for known in found):
+                found.append(generator)
+    return found

@@ -18,7 +18,8 @@ import tensorflow as tf
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.models import build_model
 from rnn_mnist_tf.training.checkpoint import load_checkpoint, save_checkpoint
-from rnn_mnist_tf.training.predictor import make_predictor
+from rnn_mnist_tf.training.config import TrainConfig
+from rnn_mnist_tf.training.predictor import make_predictor, seed_generators
 from rnn_mnist_tf.training.schedules import (
     make_learning_rate,
     make_optimizer,
@@ -64,6 +65,11 @@ class Trainer:
         steps_per_call=50,
         parts=None,
     ):
+        if images.ndim == 3 and config.grayscale != TrainConfig.grayscale:
+            raise InputError(
+                f"Received grayscale={config.grayscale!r} and images that are gray, which do not "
+                "read it, expected no --grayscale."
+            )
         self.config = config
         self.strategy = strategy or tf.distribute.get_strategy()
         self.steps_per_call = steps_per_call
@@ -273,7 +279,8 @@ class Trainer:
         for index, generator in enumerate(seed_generators(self.model)):
             key = zlib.crc32(f"{self.config.seed}/{index}".encode())
             first = tf.bitwise.bitwise_xor(tf.constant(key, tf.int64), step)
-            seed = tf.stack([first, tf.cast(replica, tf.int64)]) % 2**32
+            # The second word counts the draws of a step, far fewer than stand between replicas.
+            seed = tf.stack([first, tf.cast(replica, tf.int64) * 2**20]) % 2**32
             generator.state.assign(tf.cast(seed, generator.state.dtype))
 
     def _replica_step(self, step, indices):
@@ -353,17 +360,3 @@ class Trainer:
         self.history = position["history"]
         self.train_seconds = position["train_seconds"]
         self.trace_seconds = position["trace_seconds"]
-
-
-def seed_generators(model):
-    """Returns the `SeedGenerator`s of a model's layers, in the order of the layers.
-
-    >>> len(seed_generators(keras.Sequential([keras.layers.Dropout(0.5)])))
-    1
-    """
-    found = []
-    for layer in model._flatten_layers():
-        for generator in getattr(layer, "_seed_generators", []):
-            if all(generator is not known for known in found):
-                found.append(generator)
-    return found

@@ -10,7 +10,7 @@ from rnn_mnist_tf.data import load_dataset
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.models import build_model
 from rnn_mnist_tf.training.config import TrainConfig
-from rnn_mnist_tf.training.files import replacing, sha256, write_text
+from rnn_mnist_tf.training.files import replacing, sha256, sweep, write_text
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
@@ -19,6 +19,8 @@ WEIGHTS = "model.weights.h5"
 WEIGHTS_SHA256 = "model.weights.h5.sha256"
 CHECKPOINTS = "checkpoints"
 CONFUSION_MATRIX = "confusion_matrix.png"
+# In the order of deletion. config.json is last: while anything is left, it says whose it is.
+_FILES = (RESULT, WEIGHTS, WEIGHTS_SHA256, METRICS, CONFUSION_MATRIX, CONFIG)
 
 
 class RunDescription(typing.NamedTuple):
@@ -85,6 +87,7 @@ def open_workdir(workdir, description, overwrite=False):
         )
     try:
         workdir.mkdir(parents=True, exist_ok=True)
+        sweep(workdir, _FILES)
         write_text(workdir / CONFIG, description.to_json())
     except OSError as error:
         raise InputError(
@@ -98,8 +101,8 @@ def _delete_run(workdir):
     try:
         if (workdir / CHECKPOINTS).is_dir():
             shutil.rmtree(workdir / CHECKPOINTS)
-        # config.json last: while anything of the run is left, it says whose it is.
-        for name in (RESULT, WEIGHTS, WEIGHTS_SHA256, METRICS, CONFUSION_MATRIX, CONFIG):
+        sweep(workdir, _FILES)
+        for name in _FILES:
             (workdir / name).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
@@ -203,7 +206,7 @@ def load_run_dataset(description, name="", data_dir="", tfds_dir=""):
     return load_dataset(
         name,
         data_dir or (config.data_dir if name == "idx" else ""),
-        tfds_dir or config.tfds_dir,
+        tfds_dir or ("" if name == "idx" else config.tfds_dir),
         config.image_size,
         classes,
     )

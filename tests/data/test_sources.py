@@ -130,6 +130,11 @@ def test_a_directory_needs_idx(tmp_path):
     assert_refused("--dataset=idx", "--tfds_dir", name="mnist5k", data_dir=str(tmp_path))
 
 
+def test_idx_reads_no_directory_of_tfds(tmp_path):
+    """What would change nothing is refused."""
+    assert_refused("tfds_dir='/none'", name="idx", data_dir=str(tmp_path), tfds_dir="/none")
+
+
 @pytest.mark.parametrize("name", ["no_such_set", "", "Mnist", "../mnist", "mnist 5k"])
 def test_unknown_name(name, no_download):
     """The error names what there is."""
@@ -137,7 +142,9 @@ def test_unknown_name(name, no_download):
     assert no_download == []
 
 
-@pytest.mark.parametrize("name", ["mnist/letters", "mnist:99.0.0", "mnist5k/small"])
+@pytest.mark.parametrize(
+    "name", ["mnist/letters", "mnist:99.0.0", "mnist5k/small", "mnist5k/x=1", "mnist5k/foo=["]
+)
 def test_unknown_variant(name, no_download):
     """A known name with an unknown configuration or version is one line too."""
     assert_refused(repr(name), name=name)
@@ -207,6 +214,25 @@ def test_another_process_is_faster(mnist5k, tfds_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", download_and_prepare)
     loaded = load_dataset("mnist5k", tfds_dir=str(tmp_path))
     np.testing.assert_array_equal(loaded.train_images, mnist5k.train_images)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "missing", "information"])
+def test_damaged_data(tfds_dir, tmp_path, mnist5k, damage):
+    """One line that says which directory to delete; then it is prepared anew."""
+    del mnist5k  # which makes sure that it is prepared
+    shutil.copytree(pathlib.Path(tfds_dir) / "mnist5k", tmp_path / "mnist5k")
+    (records,) = tmp_path.glob("mnist5k/*/*train.tfrecord*")
+    if damage == "truncated":
+        records.write_bytes(records.read_bytes()[:-1000])
+    elif damage == "missing":
+        records.unlink()
+    else:
+        (records.parent / "dataset_info.json").write_text("{")
+    assert_refused(
+        *([] if damage == "information" else [str(records.parent), "Delete"]),
+        name="mnist5k",
+        tfds_dir=str(tmp_path),
+    )
 
 
 def test_a_directory_that_cannot_be_written(tmp_path):

@@ -211,6 +211,17 @@ def test_real_digits_stay_nearly_what_they_are(mnist5k):
     assert np.mean(np.array(correlations) > 0.99) > 0.98
 
 
+def test_digits_cut_at_their_edge(mnist5k):
+    """However tightly a digit is cut out, of which a good part of the border may be, it is one."""
+    alike = []
+    for digit in mnist5k.test_images:
+        rows, columns = (np.flatnonzero(digit.any(axis=axis)) for axis in (1, 0))
+        cut = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        whole, fitted = (fit_image(Image.fromarray(one), (28, 28)) for one in (digit, cut))
+        alike.append(np.corrcoef(whole.ravel(), fitted.ravel())[0, 1])
+    assert np.mean(np.array(alike) > 0.95) > 0.98
+
+
 def test_a_thin_pen_leaves_a_mark():
     """A drawing that is many times larger than the model's image keeps its ink."""
     image = Image.new("L", (2400, 2400), 255)
@@ -376,6 +387,8 @@ def test_list_images(tmp_path):
     for name in ("b.png", "a.JPG", "notes.txt", "deep/deeper/c.bmp", "deep/d.jpeg"):
         (tmp_path / name).touch()
     (tmp_path / "._b.png").touch()
+    (tmp_path / "deep" / ".thumbnails").mkdir()
+    (tmp_path / "deep" / ".thumbnails" / "b.png").touch()
     (tmp_path / "directory.png").mkdir()
     found = list_images([tmp_path / "notes.txt", str(tmp_path), tmp_path / "missing.png"])
     assert [str(path.relative_to(tmp_path)) for path in found] == [

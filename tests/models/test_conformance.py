@@ -8,7 +8,7 @@ import tensorflow as tf
 from rnn_mnist_tf.models import MODELS, READ_BY, build_model
 from rnn_mnist_tf.serving import export_saved_model
 from rnn_mnist_tf.training import TrainConfig, Trainer
-from rnn_mnist_tf.training.trainer import seed_generators
+from rnn_mnist_tf.training.predictor import seed_generators
 
 TINY = {
     "num_units": 4,

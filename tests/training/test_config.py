@@ -34,6 +34,7 @@ from rnn_mnist_tf.training import TrainConfig
         ("learning_rate", -0.1, "at least 0"),
         ("learning_rate", float("nan"), "finite"),
         ("validation_fraction", -0.1, "at least 0"),
+        ("validation_fraction", 2.0, "at most 0.99"),
         ("cell_clip", -1.0, "at least 0"),
         ("epochs", 1.0, "type int"),
         ("epochs", True, "type int"),
@@ -66,6 +67,7 @@ def test_wrong_values(field, value, words):
         ("cnn", "input_keep_prob", 0.5, "rnn"),
         ("cnn", "output_keep_prob", 0.5, "rnn"),
         ("cnn", "state_keep_prob", 0.5, "rnn"),
+        ("cnn", "cell_clip", 3.0, "rnn"),
     ],
 )
 def test_options_that_the_model_does_not_read(model, field, value, readers):

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.training.files import lock, replacing, sha256, write_text
+from rnn_mnist_tf.training.files import lock, replacing, sha256, sweep, write_text
 
 
 class Killed(BaseException):
@@ -106,3 +106,16 @@ def test_no_place_to_lock(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="can be written"), lock(tmp_path / "file", "train"):
         pytest.fail("it is none")
+
+
+def test_what_a_kill_left_is_swept_away(tmp_path):
+    """Temporary files of the names that are swept, and no others."""
+    for name in ("notes.txt", ".model.weights-short.h5", ".other-a1b2c3d4.json", "config.json"):
+        (tmp_path / name).touch()
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    killed = [replacing(tmp_path / name) for name in ("model.weights.h5", "config.json")]
+    for one in killed:
+        one.__enter__()
+    assert len(list(tmp_path.iterdir())) == 6
+    sweep(tmp_path, ["model.weights.h5", "config.json"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == kept

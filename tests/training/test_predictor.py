@@ -85,3 +85,16 @@ def test_both_graphs_follow_the_weights(three_workers, model):
     for count, logits in zip((1, FEWEST), before, strict=True):
         expected = logits + np.array([1, 2, 3])
         np.testing.assert_allclose(predict(images_of(count)), expected, atol=1e-5)
+
+
+def test_orders_are_drawn_alike(mnist5k):
+    """Of a model that draws orders two predictors say the same, whatever was drawn before."""
+    config = TrainConfig(scan="shuffled_rows", cell="gru", num_units=6, num_layers=1)
+    model = build_model(config, (28, 28), 10)
+    images = mnist5k.train_images[:20]
+    predict = make_predictor(model, batch_size=7)
+    logits = predict(images)
+    model(images)  # draws too
+    np.testing.assert_array_equal(predict(images), logits)
+    np.testing.assert_array_equal(make_predictor(model, batch_size=7)(images), logits)
+    assert np.max(np.abs(logits[:7] - predict(images[7:14]))) > 0

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.models import build_model
 from rnn_mnist_tf.training import Trainer
-from rnn_mnist_tf.training.trainer import seed_generators
+from rnn_mnist_tf.training.predictor import seed_generators
 from tests.training.trainers import (
     AtCall,
     assert_identical,
@@ -212,6 +213,18 @@ def test_replicas_draw_apart(data):
         states.append(np.array(generator.state).tolist())
     assert states[0] == states[3]
     assert len({tuple(state) for state in states}) == 3
+    draws = []  # however often a replica draws, no other one draws the same
+    for replica in range(3):
+        trainer._seed_generators(tf.constant(3, tf.int64), replica)
+        draws += [tuple(np.array(generator.next()).tolist()) for _ in range(100)]
+    assert len(set(draws)) == 300
+
+
+@pytest.mark.parametrize("grayscale", ["article", "none"])
+def test_gray_images_have_no_colour(data, grayscale):
+    """How colour becomes gray is refused where there is none: it would change nothing."""
+    with pytest.raises(InputError, match=f"grayscale='{grayscale}' and images that are gray"):
+        make_trainer(make_config(grayscale=grayscale), data)
 
 
 def test_statistics_are_those_of_a_whole_batch(data):

@@ -92,6 +92,15 @@ def test_overwrite_deletes_the_run_and_nothing_else(workdir):
     assert not (workdir / "checkpoints").exists()
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_a_killed_run_left_goes(workdir, overwrite):
+    """A half of a file that was being written is deleted by whoever goes on, or begins anew."""
+    (workdir / "result.json").unlink()  # not complete
+    (workdir / ".model.weights-a1b2c3d4.h5").touch()
+    open_workdir(workdir, read_description(workdir), overwrite)
+    assert not [name for name in contents(workdir) if name.startswith(".")]
+
+
 def test_overwriting_that_breaks_off_does_not_free_the_directory(workdir, monkeypatch):
     """While checkpoints of the old run are left, so is the configuration they belong to."""
     held = read_description(workdir)
