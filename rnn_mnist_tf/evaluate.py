@@ -9,7 +9,7 @@ from absl import flags
 from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.pretrained import EMBEDDED, define_data_flags, define_run_flags, find_run
+from rnn_mnist_tf.pretrained import asked_dataset, define_data_flags, define_run_flags, find_run
 from rnn_mnist_tf.report import classification_scores, format_scores
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
@@ -112,12 +112,9 @@ def _count_in_training_files(description, images):
 def main(values):
     """Runs the door for parsed flags. Returns the exit code."""
     workdir = find_run(values.workdir, values.pretrained)
-    # A pretrained model's own data may not be here.
-    embedded = values.pretrained and not values.data_dir
-    name = values.dataset or (EMBEDDED if embedded else "")
     config = read_description(workdir).config
     configure_threads(model=config.model)
-    scores = run(workdir, None, name, values.data_dir, values.tfds_dir)
+    scores = run(workdir, None, asked_dataset(values), values.data_dir, values.tfds_dir)
     for warning in scores["warnings"]:
         print(f"evaluate: warning: {warning}", file=sys.stderr)
     shipped = read_result(workdir) if values.pretrained else None

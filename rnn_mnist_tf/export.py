@@ -6,7 +6,7 @@ from absl import flags
 
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.pretrained import EMBEDDED, define_data_flags, define_run_flags, find_run
+from rnn_mnist_tf.pretrained import asked_dataset, define_data_flags, define_run_flags, find_run
 from rnn_mnist_tf.serving import export_saved_model
 from rnn_mnist_tf.training.strategy import configure_threads
 from rnn_mnist_tf.training.workdir import (
@@ -56,8 +56,7 @@ def main(values):
     if not values.output:
         raise InputError("Received no output, expected --output=DIR, a new directory.")
     configure_threads(model=read_description(workdir).config.model)
-    # A pretrained model's own data may not be here, and any digits do for this check.
-    name = values.dataset or (EMBEDDED if values.pretrained and not values.data_dir else "")
+    name = asked_dataset(values)  # any digits do for this check
     try:
         result = run(workdir, values.output, None, name, values.data_dir, values.tfds_dir)
     except RuntimeError as error:

@@ -160,6 +160,8 @@ def _read_split(tfds, builder, split, image_size):
         )
     try:
         examples = [(e["image"], e["label"]) for e in tfds.as_numpy(dataset)]
+    except tf.errors.ResourceExhaustedError:  # no fault of the files
+        raise
     except tf.errors.OpError as error:
         raise InputError(
             f"Received a data set under {builder.data_dir} that is damaged ({_short(error)}). "

@@ -164,7 +164,7 @@ def _ground(pixels):
     ground = np.full_like(values, np.median(values))
     furthest = max(pixels.max() - ground[0], ground[0] - pixels.min()) / 2 + 1  # 1: rounding
     for _ in range(_FITS):
-        usual = _USUAL * _deviation(values - ground) + 1
+        usual = max(_USUAL * _deviation(values - ground), furthest * _INK)
         near = np.abs(values - ground) <= min(furthest, usual)
         plane = np.linalg.lstsq(terms[near], values[near])[0]
         ground = terms @ plane

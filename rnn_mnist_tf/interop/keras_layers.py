@@ -41,10 +41,11 @@ def to_keras_cell(cell):
     >>> to_keras_cell(cell).reset_after
     False
     """
-    if isinstance(cell, KerasCell) and cell.built:
+    if type(cell) is KerasCell and cell.built:
         return cell.cell
     if type(cell) is MultiRNNCell:
-        stack = keras.layers.StackedRNNCells([to_keras_cell(one) for one in _layers_of(cell)])
+        cells = [to_keras_cell(one) for one in _layers_of(cell)]
+        stack = keras.layers.StackedRNNCells(cells, trainable=cell.trainable)
         stack.build((None, _input_size(cell.cells[0])))
         return stack
     reason = refusal(cell)
@@ -86,9 +87,9 @@ def to_keras_layers(cell, **arguments):
             _refuse(cell, "Keras's StackedRNNCells; pass its cells in a MultiRNNCell")
         if type(inner) not in _KERAS_LAYERS:
             _refuse(cell, f"a {type(inner).__name__}; Keras has no layer for it")
-        config = {**inner.get_config(), "return_sequences": True, **arguments}
-        config.pop("name")
-        layer = _KERAS_LAYERS[type(inner)](**config)
+        config = inner.get_config()
+        config.pop("name")  # the cell's
+        layer = _KERAS_LAYERS[type(inner)](**{**config, "return_sequences": True, **arguments})
         layer.build((None, None, _input_size(one)))
         layer.set_weights(inner.get_weights())
         layers.append(layer)
@@ -118,15 +119,16 @@ def from_keras(source):
         stack = MultiRNNCell([from_keras(one) for one in source])
         stack.build((None, _input_size(stack.cells[0])))
         return stack
-    if isinstance(source, keras.layers.StackedRNNCells):
+    if type(source) is keras.layers.StackedRNNCells:
         return from_keras(list(source.cells))
     if getattr(source, "go_backwards", False):
         raise ValueError(
             f"Received {source.name} with go_backwards=True, expected False: a cell has no "
             "direction. Pass the layer's cell, and reverse the inputs yourself."
         )
-    inner = getattr(source, "cell", source)
-    if isinstance(inner, keras.layers.StackedRNNCells):
+    is_layer = type(source) in (keras.layers.RNN, *_KERAS_LAYERS.values())
+    inner = source.cell if is_layer else source
+    if is_layer and type(inner) is keras.layers.StackedRNNCells:
         return from_keras(inner)
     if type(inner) not in _KERAS_LAYERS:
         raise TypeError(

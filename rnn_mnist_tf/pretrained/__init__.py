@@ -40,11 +40,20 @@ def define_data_flags(flag_values):
     flags.DEFINE_string(
         "dataset",
         "",
-        "The data set; if empty the run's own, or mnist5k for a pretrained model.",
+        "The data set; if empty the run's own, of a pretrained model mnist5k.",
         flag_values=flag_values,
     )
     flags.DEFINE_string("data_dir", "", "For --dataset=idx.", flag_values=flag_values)
     flags.DEFINE_string("tfds_dir", "", "Where TFDS keeps data sets.", flag_values=flag_values)
+
+
+def asked_dataset(values):
+    """Returns the data set's name in flags of `define_run_flags` and `define_data_flags`.
+
+    Empty for the run's own; that of a pretrained model may not be here.
+    """
+    own = values.data_dir or not values.pretrained
+    return values.dataset or ("" if own else EMBEDDED)
 
 
 def find_run(workdir="", pretrained=""):

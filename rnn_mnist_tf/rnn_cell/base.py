@@ -428,7 +428,14 @@ def _weight_options(arguments, options):
             f"Received {len(arguments)} arguments without a name, expected at most {len(order)}: "
             f"{', '.join(order)}. Pass the others by name."
         )
-    return {**dict(zip(order, arguments)), **options}
+    positional = dict(zip(order, arguments))
+    twice = sorted({*positional} & {*options})
+    if twice:
+        raise TypeError(f"Received {', '.join(twice)} by place and by name, expected it once.")
+    options = {**positional, **options}
+    if options.get("trainable", True) is None:
+        options["trainable"] = True  # TF1's default
+    return options
 
 
 def _as_tensor(value):

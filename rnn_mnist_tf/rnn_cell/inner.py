@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import RNNCell
 
+_MET_AGAIN = keras.initializers.Zeros()
+
 
 def call_cell(cell, inputs, state, training=None):
     """Runs one step of any cell, passing `training` to those that take it.
@@ -75,10 +77,18 @@ def serialize_cell(cell):
     >>> serialize_cell(GRUCell(4))["config"]["num_units"]
     4
     """
+    config = keras.saving.serialize_keras_object(cell)
     # Keras names an object of a model that it saves when it meets it again. The first place is
     # then a copy without the name, and would be loaded as another object.
-    keras.saving.serialize_keras_object(cell)
-    return keras.saving.serialize_keras_object(cell)
+    if _is_model_being_saved():
+        config["shared_object_id"] = id(cell)
+    return config
+
+
+def _is_model_being_saved():
+    """Whether Keras names objects that it meets again: this one it has then met."""
+    keras.saving.serialize_keras_object(_MET_AGAIN)
+    return "shared_object_id" in keras.saving.serialize_keras_object(_MET_AGAIN)
 
 
 def with_cell(config, custom_objects=None):

@@ -114,7 +114,7 @@ def sweep(directory, names):
     []
     """
     for path in map(pathlib.Path, names):
-        for left in pathlib.Path(directory).glob(f".{path.stem}-????????{path.suffix}"):
+        for left in pathlib.Path(directory).glob(f".{path.stem}-????????*{path.suffix}"):
             left.unlink(missing_ok=True)
 
 

@@ -28,7 +28,7 @@ def make_predictor(model, batch_size=None):
     Every image is answered, whatever the batch size. A batch of fewer images than pay for a split
     stays whole. Each of the two graphs is traced when it is first needed, once. What a model draws
     at random, such as the order of its steps, is drawn alike in each call: a run's result is what
-    `evaluate` says of it later.
+    `evaluate` says of it later, on as many cores.
 
     Args:
         model: pixels to logits.

@@ -176,7 +176,8 @@ def starting_state(cell, sequence, initial_state, dtype):
         packed = nest.pack_state_as(cell.state_size, initial_state, "initial_state")
         packed = tf.nest.map_structure(_as_state, packed)
         if isinstance(cell, RNNCell) and is_mixed(cell):
-            return tf.nest.map_structure(functools.partial(_cast_floating, cell), packed)
+            cast = functools.partial(_cast_floating, cell.compute_dtype)
+            return tf.nest.map_structure(cast, packed)
         check_state_dtypes(cell, packed)
         return packed
     if dtype is None:
@@ -190,7 +191,7 @@ def starting_state(cell, sequence, initial_state, dtype):
         return cell.get_initial_state(batch_size=sequence.batch_size, dtype=dtype)
     state = cell.get_initial_state(batch_size=sequence.batch_size)  # a cell made for Keras 3
     state = nest.pack_state_as(cell.state_size, state, "get_initial_state()")
-    return tf.nest.map_structure(lambda leaf: tf.cast(leaf, dtype), state)
+    return tf.nest.map_structure(functools.partial(_cast_floating, dtype), state)
 
 
 def check_state_dtypes(cell, state):
@@ -219,10 +220,11 @@ def _takes_dtype(function):
     return any(one.name == "dtype" or one.kind is one.VAR_KEYWORD for one in parameters)
 
 
-def _cast_floating(cell, leaf):
-    if isinstance(leaf, tf.TensorArray) or not leaf.dtype.is_floating:
+def _cast_floating(dtype, leaf):
+    if isinstance(leaf, tf.TensorArray):
         return leaf
-    return tf.cast(leaf, cell.compute_dtype)
+    leaf = tf.convert_to_tensor(leaf)
+    return tf.cast(leaf, dtype) if leaf.dtype.is_floating else leaf
 
 
 def _as_state(value):

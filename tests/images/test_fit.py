@@ -219,7 +219,7 @@ def test_digits_cut_at_their_edge(mnist5k):
         cut = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         whole, fitted = (fit_image(Image.fromarray(one), (28, 28)) for one in (digit, cut))
         alike.append(np.corrcoef(whole.ravel(), fitted.ravel())[0, 1])
-    assert np.mean(np.array(alike) > 0.95) > 0.98
+    assert np.mean(np.array(alike) > 0.9) > 0.98
 
 
 def test_a_thin_pen_leaves_a_mark():
@@ -415,6 +415,7 @@ def photograph(rng, *, paper=210, ink=40, falloff=0.0, noise=0.0, speck=0):
     "seen",
     [
         pytest.param({"falloff": 0.3}, id="lit-from-one-side"),
+        pytest.param({"falloff": 0.28, "paper": 300}, id="overexposed-on-one-side"),
         pytest.param({"noise": 10}, id="noise"),
         pytest.param({"speck": 4}, id="dust"),
         pytest.param({"paper": 120, "ink": 30}, id="gray-paper"),

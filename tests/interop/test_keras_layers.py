@@ -196,11 +196,32 @@ def test_not_built():
         from_keras(keras.layers.LSTMCell(4))
 
 
-@pytest.mark.parametrize("make_layer", [lambda: keras.layers.Dense(4), lambda: DoubledLSTM(4)])
+class DoubledLayer(keras.layers.LSTM):
+    """A user's Keras layer, around a cell of Keras's own."""
+
+    def call(self, inputs, **options):
+        """Gives twice what an LSTM gives."""
+        return 2 * super().call(inputs, **options)
+
+
+class DoubledKerasStack(keras.layers.StackedRNNCells):
+    """A user's stack of Keras's cells."""
+
+
+@pytest.mark.parametrize(
+    "make_layer",
+    [
+        lambda: keras.layers.Dense(4),
+        lambda: DoubledLSTM(4),
+        lambda: keras.layers.RNN(DoubledLSTM(4)),
+        lambda: DoubledLayer(4),
+        lambda: DoubledKerasStack([keras.layers.LSTMCell(4)]),
+        lambda: keras.layers.RNN(DoubledKerasStack([keras.layers.LSTMCell(4)])),
+    ],
+)
 def test_not_a_keras_layer(make_layer):
     """Anything else is refused, subclasses too, whose steps may be others."""
     layer = make_layer()
-    layer.build((None, 3))
     with pytest.raises(TypeError, match="expected a SimpleRNN, GRU or LSTM"):
         from_keras(layer)
 
@@ -229,6 +250,15 @@ def test_frozen_stays_frozen():
     back = from_keras(there)
     assert len(back.weights) == 4
     assert not back.trainable_weights
+    stack = built(lambda: MultiRNNCell([GRUCell(4), GRUCell(3)], trainable=False))
+    assert len(to_keras_cell(stack).weights) == 6
+    assert not to_keras_cell(stack).trainable_weights
+
+
+def test_layers_have_the_name_they_are_given():
+    """Every argument of a layer is its own."""
+    (layer,) = to_keras_layers(built(CELLS["gru"]), name="encoder")
+    assert layer.name == "encoder"
 
 
 @ALL

@@ -101,6 +101,17 @@ def test_too_many_arguments_of_a_variable():
         RNNCell().add_variable("kernel", [1], "float32", "ones", None, True, "seventh")
 
 
+def test_an_argument_of_a_variable_twice():
+    """Neither of the two is taken for the other."""
+    with pytest.raises(TypeError, match="Received shape by place and by name"):
+        RNNCell().add_weight((2, 3), shape=(4,))
+
+
+def test_tf1_s_default_is_trainable():
+    """In TF1 None means yes."""
+    assert RNNCell().add_variable("kernel", [2], trainable=None).trainable
+
+
 @pytest.mark.parametrize("cell", [GRUCell(3), AttentionCellWrapper(GRUCell(3), 2)])
 def test_nested_inputs(cell):
     """A cell of matrices that is given several says so."""

@@ -97,6 +97,7 @@ def test_what_a_killed_run_left_goes(workdir, overwrite):
     """A half of a file that was being written is deleted by whoever goes on, or begins anew."""
     (workdir / "result.json").unlink()  # not complete
     (workdir / ".model.weights-a1b2c3d4.h5").touch()
+    (workdir / ".model.weights-a1b2c3d4.weights.h5").touch()  # which Keras writes first
     open_workdir(workdir, read_description(workdir), overwrite)
     assert not [name for name in contents(workdir) if name.startswith(".")]
 

@@ -326,16 +326,16 @@ class MinimalKerasCell(keras.layers.Layer):
 
     def __init__(self):
         super().__init__()
-        self.state_size = [3]
+        self.state_size = [3, 1]
         self.output_size = 3
 
     def get_initial_state(self, batch_size=None):
-        """Returns ones."""
-        return [tf.ones([batch_size, 3])]
+        """Returns ones, and a count of steps."""
+        return [tf.ones([batch_size, 3]), tf.zeros([batch_size, 1], tf.int32)]
 
     def call(self, inputs, states):
         """Adds the inputs to the state."""
-        return states[0] + inputs, [states[0] + inputs]
+        return states[0] + inputs, [states[0] + inputs, states[1] + 1]
 
 
 @pytest.mark.parametrize("dtype", [tf.float32, tf.float64])
@@ -347,4 +347,6 @@ def test_a_users_keras_cell(dtype):
     outputs, state = dynamic_rnn(cell, inputs, dtype=dtype)
     assert outputs.dtype == state[0].dtype == dtype
     np.testing.assert_array_equal(state[0], 6 * np.ones([2, 3]))
+    np.testing.assert_array_equal(state[1], [[5], [5]])
+    assert state[1].dtype == tf.int32
     np.testing.assert_array_equal(outputs[:, -1], state[0])
