@@ -171,14 +171,15 @@ def change_config(workdir, **values):
 
 
 def test_places_are_those_of_the_training(call, monkeypatch, tmp_path, trained_on_other_digits):
-    """A run that was given a relative directory is evaluated from anywhere."""
+    """A run that was given relative directories is evaluated from anywhere."""
     held = read_description(trained_on_other_digits).config
     here = pathlib.Path(held.data_dir)
     monkeypatch.chdir(here.parent)
     small = ["--cell=basic_rnn", "--num_units=2", "--num_layers=1", "--epochs=1", "--noprogress"]
-    places = [f"--data_dir={here.name}", f"--workdir={tmp_path}"]
+    places = [f"--data_dir={here.name}", "--tfds_dir=data", f"--workdir={tmp_path}"]
     assert call("train", "--dataset=idx", *places, *small).code == 0
-    assert read_description(tmp_path).config.data_dir == str(here)
+    config = read_description(tmp_path).config
+    assert (config.data_dir, config.tfds_dir) == (str(here), str(here.parent / "data"))
     monkeypatch.chdir("/")
     answer = call("evaluate", f"--workdir={tmp_path}")
     assert (answer.code, answer.err) == (0, "")

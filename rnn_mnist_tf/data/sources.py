@@ -64,11 +64,6 @@ def load_dataset(name="mnist5k", data_dir=None, tfds_dir=None, image_size=0, num
     if name == "idx":
         if not data_dir:
             raise InputError("Received dataset='idx' without data_dir, expected --data_dir=DIR.")
-        if tfds_dir:
-            raise InputError(
-                f"Received tfds_dir={tfds_dir!r} and dataset='idx', which does not read it, "
-                "expected --data_dir alone."
-            )
         arrays = read_idx_directory(data_dir)
         if size:
             for part in ("train_images", "test_images"):

@@ -51,7 +51,7 @@ class TrainConfig:
     tfds_dir: str = _field("", "Where TFDS keeps data sets; its own default if empty.")
     image_size: int = _field(0, "Side that images are resized to; 0 keeps them.", minimum=0)
     num_classes: int = _field(10, "For --dataset=idx: labels are 0 to num_classes - 1.", minimum=2)
-    validation_fraction: float = _field(0.1, "Part held out.", minimum=0, maximum=0.99)
+    validation_fraction: float = _field(0.1, "Part of the training images held out.", minimum=0)
     train_examples: int = _field(0, "Train on this many images only; 0 means all.", minimum=0)
     grayscale: str = _field(
         "rec601", "Colour to gray; none keeps channels.", (*GRAYSCALE_WEIGHTS, "none")

@@ -206,7 +206,7 @@ def load_run_dataset(description, name="", data_dir="", tfds_dir=""):
     return load_dataset(
         name,
         data_dir or (config.data_dir if name == "idx" else ""),
-        tfds_dir or ("" if name == "idx" else config.tfds_dir),
+        tfds_dir or config.tfds_dir,
         config.image_size,
         classes,
     )

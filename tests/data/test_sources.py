@@ -130,11 +130,6 @@ def test_a_directory_needs_idx(tmp_path):
     assert_refused("--dataset=idx", "--tfds_dir", name="mnist5k", data_dir=str(tmp_path))
 
 
-def test_idx_reads_no_directory_of_tfds(tmp_path):
-    """What would change nothing is refused."""
-    assert_refused("tfds_dir='/none'", name="idx", data_dir=str(tmp_path), tfds_dir="/none")
-
-
 @pytest.mark.parametrize("name", ["no_such_set", "", "Mnist", "../mnist", "mnist 5k"])
 def test_unknown_name(name, no_download):
     """The error names what there is."""

@@ -34,7 +34,6 @@ from rnn_mnist_tf.training import TrainConfig
         ("learning_rate", -0.1, "at least 0"),
         ("learning_rate", float("nan"), "finite"),
         ("validation_fraction", -0.1, "at least 0"),
-        ("validation_fraction", 2.0, "at most 0.99"),
         ("cell_clip", -1.0, "at least 0"),
         ("epochs", 1.0, "type int"),
         ("epochs", True, "type int"),
