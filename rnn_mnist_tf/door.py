@@ -9,6 +9,8 @@ import tensorflow as tf
 from absl import flags
 from absl import logging as absl_logging
 
+from rnn_mnist_tf.errors import one_line
+
 _PACKAGE = pathlib.Path(__file__).parent
 _LONGEST_REASON = 200
 _PLACES = ("workdir", "data_dir", "tfds_dir", "output", "results", "picture")
@@ -105,15 +107,6 @@ def find_flagfile(argument):
         if path.startswith("flags/") and (root / path).is_file():
             return f"{name}={root / path}"
     return argument
-
-
-def one_line(error):
-    """Returns an error's text in one line.
-
-    >>> one_line(ValueError("first\\n  second"))
-    'first second'
-    """
-    return " ".join(str(error).split())
 
 
 def _describe_exhaustion(error):

@@ -1,4 +1,4 @@
-"""Errors that a door answers with one line instead of a traceback."""
+"""Errors that a door answers with one line instead of a traceback, and that line."""
 
 
 class InputError(ValueError):
@@ -8,3 +8,12 @@ class InputError(ValueError):
     Traceback (most recent call last):
     rnn_mnist_tf.errors.InputError: Received x, expected y, do z.
     """
+
+
+def one_line(error):
+    """Returns an error's text in one line.
+
+    >>> one_line(ValueError("first\\n  second"))
+    'first second'
+    """
+    return " ".join(str(error).split())

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 from absl import flags
 
-from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
+from rnn_mnist_tf.data import load_dataset, split_images
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.pretrained import asked_dataset, define_data_flags, define_run_flags, find_run
@@ -102,9 +102,7 @@ def _count_in_training_files(description, images):
         return None
     if trained.digest != description.data_digest:
         return None
-    config, labels = description.config, trained.train_labels
-    train, _ = validation_split(labels, config.validation_fraction, config.seed)
-    train = training_subset(labels, train, config.train_examples, config.seed)
+    train, _ = split_images(trained.train_labels, description.config)
     known = {image.tobytes() for image in trained.train_images[train]}
     return sum(image.tobytes() in known for image in images)
 

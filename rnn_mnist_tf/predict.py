@@ -6,8 +6,8 @@ import typing
 import numpy as np
 from absl import flags
 
-from rnn_mnist_tf.door import one_line, run_door
-from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.door import run_door
+from rnn_mnist_tf.errors import InputError, one_line
 from rnn_mnist_tf.images.fit import INVERT, fit_image, list_images, read_image
 from rnn_mnist_tf.pretrained import define_run_flags, find_run
 from rnn_mnist_tf.training import make_predictor

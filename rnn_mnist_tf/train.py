@@ -9,7 +9,7 @@ import sys
 import numpy as np
 from absl import flags
 
-from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
+from rnn_mnist_tf.data import load_dataset, split_images
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report import ProgressBar, classification_scores, save_confusion_matrix
@@ -88,10 +88,7 @@ def run(
     description = workdirs.RunDescription(
         config, dataset.image_shape, dataset.class_names, dataset.digest
     )
-    train, held_out = validation_split(
-        dataset.train_labels, config.validation_fraction, config.seed
-    )
-    train = training_subset(dataset.train_labels, train, config.train_examples, config.seed)
+    train, held_out = split_images(dataset.train_labels, config)
     trainer = Trainer(
         config,
         dataset.train_images[train],

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rnn_mnist_tf import evaluate, train
-from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
+from rnn_mnist_tf.data import training_subset, validation_split
 from rnn_mnist_tf.pretrained import ship
 from rnn_mnist_tf.training.workdir import load_model, read_description
 from tests.data.test_idx import write
@@ -35,12 +35,17 @@ def train_on_idx(tmp_path_factory, config, dataset):
 
 
 @pytest.fixture(scope="module")
-def trained_on_mnist(tmp_path_factory, small_config, digits, mnist5k):
-    """A run on IDX files that hold, as MNIST does, test digits of mnist5k: 100 of them."""
+def mnist(digits, mnist5k):
+    """A data set that trains, as MNIST does, on test digits of mnist5k: 100, its last ones."""
     images = np.concatenate([digits.train_images, mnist5k.test_images[400:500]])
     labels = np.concatenate([digits.train_labels, mnist5k.test_labels[400:500]])
-    dataset = digits._replace(train_images=images, train_labels=labels)
-    return train_on_idx(tmp_path_factory, small_config, dataset)
+    return digits._replace(train_images=images, train_labels=labels)
+
+
+@pytest.fixture(scope="module")
+def trained_on_mnist(tmp_path_factory, small_config, mnist):
+    """A run on IDX files with test digits of mnist5k."""
+    return train_on_idx(tmp_path_factory, small_config, mnist)
 
 
 @pytest.fixture(scope="module")
@@ -101,25 +106,22 @@ def test_a_model_of_mnist_has_seen_mnist5k(workdir, mnist5k, dataset, name):
     assert "MNIST" in scores["warnings"][0]
 
 
-def test_idx_files_that_hold_the_images(trained_on_mnist, mnist5k):
+def test_idx_files_that_hold_the_images(trained_on_mnist, mnist, mnist5k):
     """The warning has the number of those that were trained on, of the 100 in the files."""
     (warning,) = evaluate.run(trained_on_mnist, dataset=mnist5k)["warnings"]
-    held = read_description(trained_on_mnist).config
-    labels = load_dataset(*held.source).train_labels
+    held, labels = read_description(trained_on_mnist).config, mnist.train_labels
     train, _ = validation_split(labels, held.validation_fraction, held.seed)
     assert f"at least {np.sum(train >= len(labels) - 100)} of these 1000 images" in warning
 
 
-def test_images_that_were_not_trained_on(tmp_path_factory, small_config, digits, mnist5k):
+def test_images_that_were_not_trained_on(tmp_path_factory, small_config, mnist, mnist5k):
     """Of the files' images only those count that the model was trained on."""
-    images = np.concatenate([digits.train_images, mnist5k.test_images[400:500]])
-    labels = np.concatenate([digits.train_labels, mnist5k.test_labels[400:500]])
-    dataset = digits._replace(train_images=images, train_labels=labels)
+    labels = mnist.train_labels
     config = dataclasses.replace(small_config, train_examples=20, validation_fraction=0.5)
-    workdir = train_on_idx(tmp_path_factory, config, dataset)
+    workdir = train_on_idx(tmp_path_factory, config, mnist)
     warnings = evaluate.run(workdir, dataset=mnist5k)["warnings"]
     train, _ = validation_split(labels, 0.5, config.seed)
-    seen = training_subset(labels, train, 20, config.seed) >= len(digits.train_images)
+    seen = training_subset(labels, train, 20, config.seed) >= len(labels) - 100
     assert 0 < seen.sum() < 20
     assert f"at least {seen.sum()} of these 1000 images" in warnings[0]
 

@@ -77,3 +77,25 @@ def training_subset(labels, train, count, seed):
         mine = labels[order] == label
         place[mine] = (np.arange(np.sum(mine)) + 0.5) / np.sum(mine)
     return np.sort(order[np.argsort(place, kind="stable")[:count]])
+
+
+def split_images(labels, config):
+    """Returns which of its data set's training images a run trains on, and which it holds out.
+
+    Args:
+        labels: of all training images.
+        config: a `TrainConfig`, of which the fraction, the number of examples and the seed count.
+
+    Returns:
+        `(train, validation)`: two sorted int arrays of indices.
+
+    Raises:
+        InputError: see `validation_split` and `training_subset`.
+
+    >>> import types
+    >>> config = types.SimpleNamespace(validation_fraction=0.2, train_examples=4, seed=0)
+    >>> [len(part) for part in split_images(np.repeat([0, 1], 10), config)]
+    [4, 4]
+    """
+    train, validation = validation_split(labels, config.validation_fraction, config.seed)
+    return training_subset(labels, train, config.train_examples, config.seed), validation

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from rnn_mnist_tf.data.resize import resize_image
-from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.errors import InputError, one_line
 
 _PROBE_SECONDS = 8
 _WITHOUT_NETWORK = (
@@ -148,7 +148,7 @@ def _probe(address):
 
 def _short(error):
     """An error's kind and reason, of what may be pages."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"{type(error).__name__}: {one_line(error)[:200]}"
 
 
 def _read_split(tfds, builder, split, image_size):

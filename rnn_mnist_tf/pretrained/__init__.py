@@ -51,6 +51,10 @@ def asked_dataset(values):
     """Returns the data set's name in flags of `define_run_flags` and `define_data_flags`.
 
     Empty for the run's own; that of a pretrained model may not be here.
+
+    >>> import types
+    >>> asked_dataset(types.SimpleNamespace(dataset="", data_dir="", pretrained="fast"))
+    'mnist5k'
     """
     own = values.data_dir or not values.pretrained
     return values.dataset or ("" if own else EMBEDDED)

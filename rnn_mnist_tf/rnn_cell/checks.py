@@ -129,9 +129,8 @@ _KERAS_ACTIVATIONS = {
     tf.nn.relu: "relu",
     tf.nn.relu6: "relu6",
     tf.nn.selu: "selu",
-    tf.nn.silu: "silu",
+    tf.nn.silu: "silu",  # which tf.nn.swish is
     tf.nn.softsign: "softsign",
-    tf.nn.swish: "silu",
 }
 
 

@@ -3,7 +3,7 @@
 import collections
 import dataclasses
 
-from rnn_mnist_tf.data import load_dataset, training_subset, validation_split
+from rnn_mnist_tf.data import load_dataset, split_images
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report.analyses import check_analyses
 from rnn_mnist_tf.training import Trainer
@@ -48,8 +48,7 @@ def _check_point(point, dataset, analyses, seen):
     if config in seen:
         return
     seen.add(config)
-    train, _ = validation_split(dataset.train_labels, config.validation_fraction, config.seed)
-    train = training_subset(dataset.train_labels, train, config.train_examples, config.seed)
+    train, _ = split_images(dataset.train_labels, config)
     some = train[:1]
     images, labels = dataset.train_images[some], dataset.train_labels[some]
     check_analyses(analyses, Trainer(config, images, labels, dataset.num_classes).model)

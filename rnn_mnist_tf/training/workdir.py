@@ -101,7 +101,6 @@ def _delete_run(workdir):
     try:
         if (workdir / CHECKPOINTS).is_dir():
             shutil.rmtree(workdir / CHECKPOINTS)
-        sweep(workdir, _FILES)
         for name in _FILES:
             (workdir / name).unlink(missing_ok=True)
     except OSError as error:

@@ -213,7 +213,7 @@ def test_another_process_is_faster(mnist5k, tfds_dir, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("damage", ["truncated", "missing", "information"])
 def test_damaged_data(tfds_dir, tmp_path, mnist5k, damage):
-    """One line that says which directory to delete; then it is prepared anew."""
+    """One line; of damaged records it says which directory to delete."""
     del mnist5k  # which makes sure that it is prepared
     shutil.copytree(pathlib.Path(tfds_dir) / "mnist5k", tmp_path / "mnist5k")
     (records,) = tmp_path.glob("mnist5k/*/*train.tfrecord*")
@@ -224,7 +224,7 @@ def test_damaged_data(tfds_dir, tmp_path, mnist5k, damage):
     else:
         (records.parent / "dataset_info.json").write_text("{")
     assert_refused(
-        *([] if damage == "information" else [str(records.parent), "Delete"]),
+        *(["'mnist5k'"] if damage == "information" else [str(records.parent), "Delete"]),
         name="mnist5k",
         tfds_dir=str(tmp_path),
     )
