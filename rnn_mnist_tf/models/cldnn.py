@@ -17,6 +17,7 @@ def build_cldnn(
     dense_units,
     filters=(32, 48, 48, 64),
     tap=4,
+    feature_keep_prob=1.0,
     reduction=128,
     serialize="rows",
     shuffle_steps="none",
@@ -44,7 +45,7 @@ def build_cldnn(
         cell, cell_bw: see `build_rnn`; they read steps of `reduction` features.
         dense_units: of the hidden dense layer, at least 1; a configuration's 0 means its
             `num_units`.
-        filters, tap: which convolutions; see `convolve`.
+        filters, tap, feature_keep_prob: which convolutions, and their dropout; see `convolve`.
         reduction: the units of the linear layer.
         serialize, shuffle_steps: see `read_features`.
         head: `last`, `mean` or `attention`; see `build_rnn`.
@@ -66,7 +67,8 @@ def build_cldnn(
     303846
     """
     images, values = front(image_shape)
-    sequence = read_features(convolve(values, filters, tap), serialize, shuffle_steps, seed)
+    features = convolve(values, filters, tap, feature_keep_prob, seed)
+    sequence = read_features(features, serialize, shuffle_steps, seed)
     reduced = keras.layers.Dense(reduction, name="reduction")(sequence)
     features = apply_head(head, run_directions(cell, cell_bw, reduced))
     logits = apply_dense(features, num_classes, dense_units, dense_keep_prob, seed)

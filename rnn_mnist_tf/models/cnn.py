@@ -15,6 +15,7 @@ def build_cnn(
     *,
     filters=(32, 48, 48, 64),
     tap=4,
+    feature_keep_prob=1.0,
     head="last",
     dense_keep_prob=1.0,
     front=Front(),  # noqa: B008  frozen
@@ -33,7 +34,7 @@ def build_cnn(
         image_shape: `(h, w)` or `(h, w, c)`.
         num_classes: the number of logits.
         budget: the parameters that the model may have, those that are not trained included.
-        filters, tap: which convolutions; see `convolve`.
+        filters, tap, feature_keep_prob: which convolutions, and their dropout; see `convolve`.
         head: what the hidden layer sees: `last`, all features side by side; `mean`, the mean over
             positions; `attention`, a learnt weighted mean over positions.
         dense_keep_prob: see `apply_dense`.
@@ -50,7 +51,7 @@ def build_cnn(
     481825
     """
     images, values = front(image_shape)
-    features = convolve(values, filters, tap)
+    features = convolve(values, filters, tap, feature_keep_prob, seed)
     if head == "last":
         features = keras.layers.Flatten(name="flatten")(features)
     else:

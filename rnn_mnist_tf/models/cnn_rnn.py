@@ -16,6 +16,7 @@ def build_cnn_rnn(
     *,
     filters=(32, 48, 48, 64),
     tap=4,
+    feature_keep_prob=1.0,
     serialize="rows",
     shuffle_steps="none",
     head="last",
@@ -39,7 +40,7 @@ def build_cnn_rnn(
         num_classes: the number of logits.
         cell, cell_bw: see `build_rnn`. A cell that has to know the size of a step finds it with
             `sequence_shape(feature_shape(...), serialize)`.
-        filters, tap: which convolutions; see `convolve`.
+        filters, tap, feature_keep_prob: which convolutions, and their dropout; see `convolve`.
         serialize, shuffle_steps: see `read_features`.
         head: `last`, `mean` or `attention`; see `build_rnn`.
         dense_units, dense_keep_prob: see `apply_dense`.
@@ -61,7 +62,8 @@ def build_cnn_rnn(
     483754
     """
     images, values = front(image_shape)
-    sequence = read_features(convolve(values, filters, tap), serialize, shuffle_steps, seed)
+    features = convolve(values, filters, tap, feature_keep_prob, seed)
+    sequence = read_features(features, serialize, shuffle_steps, seed)
     features = apply_head(head, run_directions(cell, cell_bw, sequence))
     logits = apply_dense(features, num_classes, dense_units, dense_keep_prob, seed)
     return keras.Model(images, logits, name="cnn_rnn_classifier")

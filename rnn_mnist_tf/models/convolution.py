@@ -53,13 +53,14 @@ def feature_shape(value_shape, filters, tap):
     return height >> halvings, width >> halvings, filters[tap - 1]
 
 
-def convolve(values, filters, tap):
+def convolve(values, filters, tap, feature_keep_prob=1.0, seed=0):
     """Returns the features after block `tap`; later blocks do not exist.
 
         block(x) = relu(BatchNormalization(Conv2D 3 x 3, same, without bias (x)))
+        pool(x) = dropout(MaxPooling2D 2 x 2 (x))
         features = ... pool(block_4(block_3(pool(block_2(block_1(values))))))
 
-    A 2 x 2 max pooling ends every second block; an odd row or column is dropped. Blocks of
+    A pooling ends every second block; an odd row or column is dropped. Blocks of
     32, 48, 48, 64 filters over gray images have 62,496 weights of convolutions and 768 of batch
     normalisations, half of these not trained. Their moving statistics forget a tenth at each step:
     Keras's default, a hundredth, is far from them still after an epoch of a few dozen steps.
@@ -68,15 +69,22 @@ def convolve(values, filters, tap):
         values: a Keras tensor `[batch, h, w]` or `[batch, h, w, channels]`.
         filters: of each block.
         tap: 1 to `len(filters)`.
+        feature_keep_prob: the part of the features after each pooling that is kept in training.
+        seed: of the dropout; each pooling draws apart.
 
     Raises:
-        ValueError: see `feature_shape`.
+        ValueError: see `feature_shape`; a `feature_keep_prob` for one block, which nothing pools.
 
     >>> convolve(keras.Input((28, 28)), (32, 48, 48, 64), tap=4).shape
     (None, 7, 7, 64)
     """
     shape = tuple(values.shape[1:])
     feature_shape(shape, filters, tap)
+    if tap == 1 and feature_keep_prob != 1.0:
+        raise ValueError(
+            f"Received feature_keep_prob={feature_keep_prob} and tap=1, expected a tap of at least "
+            "2: no pooling comes before. Leave out --feature_keep_prob."
+        )
     features = AtLeastOneRow(name="at_least_one_row")(values)
     if len(shape) == 2:
         features = keras.layers.Reshape((*shape, 1), name="channel")(features)
@@ -92,4 +100,9 @@ def convolve(values, filters, tap):
         features = keras.layers.ReLU(name=f"relu_{block}")(features)
         if block % 2 == 0:
             features = keras.layers.MaxPooling2D(2, name=f"pool_{block}")(features)
+            if feature_keep_prob != 1.0:
+                dropout = keras.layers.Dropout(
+                    1 - feature_keep_prob, seed=seed + block, name=f"dropout_{block}"
+                )
+                features = dropout(features)
     return RowsOf(name="features")([features, values])

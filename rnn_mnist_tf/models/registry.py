@@ -23,6 +23,7 @@ READ_BY = {
     "patch_size": ("rnn", "renet"),
     "filters": _CONVOLUTIONS,
     "tap": _CONVOLUTIONS,
+    "feature_keep_prob": _CONVOLUTIONS,
     "serialize": ("cnn_rnn", "cldnn"),
     "shuffle_steps": ("cnn_rnn", "cldnn"),
     "reduction": ("cldnn",),
@@ -37,7 +38,7 @@ READ_BY = {
 }
 # Those of them that change no model's size, so that no budget depends on them.
 SIZELESS = (
-    *("blank_steps", "shuffle_steps", "residual", "cell_clip"),
+    *("blank_steps", "shuffle_steps", "residual", "cell_clip", "feature_keep_prob"),
     *("input_keep_prob", "output_keep_prob", "state_keep_prob"),
 )
 
@@ -92,6 +93,11 @@ def _convolution(config):
     return {"filters": parse_filters(config.filters), "tap": config.tap}
 
 
+def _features(config):
+    """What models that convolve have in common."""
+    return {**_convolution(config), "feature_keep_prob": config.feature_keep_prob}
+
+
 def _feature_size(config, image_shape):
     """Returns the features of a step of the serialized feature map."""
     shape = feature_shape(_front(config).shape(image_shape), **_convolution(config))
@@ -117,7 +123,7 @@ def _rnn(config, image_shape, num_classes):
 def _serialized(config):
     """What models that read serialized features have in common."""
     return {
-        **_convolution(config),
+        **_features(config),
         "serialize": config.serialize,
         "shuffle_steps": config.shuffle_steps,
         "head": config.head,
@@ -145,7 +151,7 @@ def _cnn(config, image_shape, num_classes):
         image_shape,
         num_classes,
         other.count_params(),
-        **_convolution(config),
+        **_features(config),
         head=config.head,
         dense_keep_prob=config.dense_keep_prob,
         front=_front(config),

@@ -68,6 +68,9 @@ class TrainConfig:
     blank_steps: int = _field(0, "Blank steps after the image, for rnn.", minimum=0)
     filters: str = _field("32,48,48,64", "Filters of each convolution block.")
     tap: int = _field(4, "The convolution block whose features are read.", minimum=1)
+    feature_keep_prob: float = _field(
+        1.0, "Of the features after each pooling.", minimum=0.01, maximum=1
+    )
     serialize: str = _field("rows", "How features become a sequence.", SERIALIZATIONS)
     shuffle_steps: str = _field("none", "The order of a feature sequence.", SHUFFLES)
     reduction: int = _field(128, "Units of cldnn's linear reduction.", minimum=1)

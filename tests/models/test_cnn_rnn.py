@@ -89,6 +89,25 @@ def test_features_equal_float64(shape, tap):
         model.get_layer(f"convolution_{tap + 1}")
 
 
+def test_dropout_is_of_pooled_features():
+    """In training each is kept with its probability, and scaled up; each pooling draws apart."""
+    inputs = keras.Input((28, 28))
+    model = keras.Model(inputs, convolve(inputs, (2, 3, 4, 3, 2), 5, feature_keep_prob=0.25))
+    values = np.random.default_rng(1).normal(size=(20, 28, 28)).astype(np.float32)
+    masks = []
+    for block, following in ((2, "convolution_3"), (4, "convolution_5")):
+        outputs = [model.get_layer(f"pool_{block}").output, model.get_layer(following).input]
+        around = keras.Model(inputs, outputs)
+        pooled, dropped = (value.numpy() for value in around(values, training=True))
+        kept = dropped != 0
+        np.testing.assert_allclose(dropped[kept], pooled[kept] / 0.25, rtol=1e-5)
+        assert 0.23 < kept[pooled != 0].mean() < 0.27
+        masks.append(kept[:, :7, :7])
+        np.testing.assert_array_equal(*around(values, training=False))
+    lit = masks[0] | masks[1]
+    assert (masks[0] != masks[1])[lit].any()
+
+
 def test_statistics_settle_within_fifty_steps():
     """Then an answer in training and one afterwards are nearly the same."""
     inputs = keras.Input((6, 5))
@@ -177,6 +196,8 @@ def build(shape=(8, 8), num_classes=10, **options):
         ({"serialize": "positions"}, BLOCKS[3] + 260),
         # both directions: 2 440; 10 10 + 10 = 110
         ({"bidirectional": True, "serialize": "both"}, BLOCKS[3] + 990),
+        # dropout has none
+        ({"feature_keep_prob": 0.5}, BLOCKS[3] + 500),
         # hidden 5 6 + 6 = 36; 6 10 + 10 = 70
         ({"dense_units": 6, "dense_keep_prob": 0.5}, BLOCKS[3] + 440 + 106),
         # attention 5 5 + 5 + 5 = 35
@@ -245,6 +266,7 @@ def test_a_cell_that_cuts_its_steps():
         ((8, 8), {"tap": 4}, "tap=4, expected a block from 1 to 3"),
         ((1, 8), {"tap": 2}, "tap=2 for images of 1 x 8, expected at least 2 x 2"),
         ((3, 3), {"filters": "1,1,1,1", "tap": 4}, "expected at least 4 x 4"),
+        ((8, 8), {"tap": 1, "feature_keep_prob": 0.5}, "feature_keep_prob=0.5 and tap=1"),
         ((8, 6), {"serialize": "both"}, "4 x 3"),
         ((8, 8), {"filters": "8;8"}, "filters='8;8'"),
         ((8, 8), {"cell": "grid_lstm", "serialize": "positions", "tap": 2}, "3 features"),

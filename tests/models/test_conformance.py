@@ -22,11 +22,17 @@ TINY = {
 CASES = {
     "rnn": {"blank_steps": 2, "dense_units": 3, "augment_shift": 0.2},
     "cnn_rnn": {"serialize": "both", "bidirectional": True},
-    "cnn_rnn-keras": {"api": "keras", "serialize": "columns", "tap": 3},
+    "cnn_rnn-keras": {"api": "keras", "serialize": "columns", "tap": 3, "feature_keep_prob": 0.5},
     "cnn_rnn-fresh": {"shuffle_steps": "fresh", "serialize": "positions", "head": "mean"},
-    "cnn": {"dense_keep_prob": 0.5},
+    "cnn": {"dense_keep_prob": 0.5, "feature_keep_prob": 0.5},
     "cnn-attention": {"head": "attention", "budget_model": "rnn", "num_units": 10},
-    "cldnn": {"head": "attention", "shuffle_steps": "fixed", "residual": True, "num_layers": 2},
+    "cldnn": {
+        "head": "attention",
+        "shuffle_steps": "fixed",
+        "residual": True,
+        "num_layers": 2,
+        "feature_keep_prob": 0.5,
+    },
     "renet": {
         "patch_size": 2,
         "cell": "gru",

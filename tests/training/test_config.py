@@ -27,6 +27,7 @@ from rnn_mnist_tf.training import TrainConfig
         ("seed", -1, "at least 0"),
         ("seed", 2**32, "at most 4294967295"),
         ("dense_keep_prob", 0.0, "at least 0.01"),
+        ("feature_keep_prob", 1.5, "at most 1"),
         ("augment_zoom", 0.95, "at most 0.9"),
         ("label_smoothing", 1.0, "at most 0.9"),
         ("ema_momentum", 1.0, "at most 0.99999"),
@@ -58,6 +59,7 @@ def test_wrong_values(field, value, words):
         ("cnn_rnn", "scan", "columns", "rnn"),
         ("rnn", "tap", 2, "cnn_rnn.*cnn.*cldnn"),
         ("renet", "head", "mean", "rnn"),
+        ("rnn", "feature_keep_prob", 0.5, "cnn_rnn.*cnn.*cldnn"),
         ("cldnn", "budget_model", "rnn", "cnn"),
         ("cnn", "scan", "columns", "rnn"),
         # They change no size, so no budget depends on them.
