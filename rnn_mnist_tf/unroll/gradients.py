@@ -67,12 +67,20 @@ def _constants(tensors):
 
 
 def _second_gradient(plain, upstream, output_gradients, tensors):
+    # A tensor that was given twice, as c and as h, has a gradient of its own in each place.
+    output_gradients, tensors = (
+        [tf.identity(tensor) for tensor in group] for group in (output_gradients, tensors)
+    )
+    # Over no steps nothing depends on the inputs, and an eager loop leaves no trace on the tape.
+    unconnected = "zero" if 0 in tensors[0].shape.as_list() else "none"
     with tf.GradientTape() as outer:
         outer.watch([*output_gradients, *tensors])
         with tf.GradientTape() as inner:
             inner.watch(tensors)
             outputs = plain(*tensors)
-        gradients = inner.gradient(outputs, tensors, output_gradients)
+        gradients = inner.gradient(
+            outputs, tensors, output_gradients, unconnected_gradients=unconnected
+        )
     if any(gradient is None for gradient in gradients):  # a ForwardAccumulator stops the tapes
         raise NotImplementedError(
             "Received a derivative in forward mode, which whole-sequence kernels do not have. Pass "

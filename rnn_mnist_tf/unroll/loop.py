@@ -54,8 +54,8 @@ def run_loop(
     def body(time, targets, state):
         inputs = tf.nest.pack_sequence_as(sequence.inputs, [ta.read(time) for ta in sources])
         output, new_state = step(inputs, state)
-        _check_structure(output_size, output, "output", "output_size")
-        _check_structure(state, new_state, "state", "its state")
+        check_structure(output_size, output, "a cell whose output is", "output_size")
+        check_structure(state, new_state, "a cell whose state is", "its state")
         flat_output = tf.nest.flatten(output)
         new_state = tf.nest.pack_sequence_as(state, tf.nest.flatten(new_state))
         if lengths is not None:
@@ -112,11 +112,16 @@ def in_xla():
 def keep_rows(mask, kept, other):
     """Returns the rows of `kept` where `mask` `[batch]` is true, else those of `other`.
 
+    Both have one shape: no row is repeated.
+
+    Raises:
+        ValueError: shapes of which it is known that they differ.
+
     >>> keep_rows(tf.constant([True, False]), tf.ones([2, 1]), tf.zeros([2, 1])).numpy().tolist()
     [[1.0], [0.0]]
     """
-    mask = tf.reshape(mask, [-1] + [1] * (kept.shape.rank - 1))
-    return tf.where(mask, kept, other)
+    _check_rows(kept, other)
+    return tf.raw_ops.Select(condition=mask, x=kept, y=other)
 
 
 def copy_through(running, new_state, state):
@@ -136,20 +141,41 @@ def copy_through(running, new_state, state):
     return tf.nest.map_structure(select, new_state, state)
 
 
-def _check_structure(expected, received, name, source):
+def check_structure(expected, received, what, source, check_types=False):
+    """Raises `ValueError` where two structures differ.
+
+    Args:
+        expected, received: nested alike, or not.
+        what: what the received one is, for the error.
+        source: of the expected one.
+        check_types: whether a list is no tuple.
+
+    >>> check_structure((1, 2), 3, "a state that is", "the first one")
+    Traceback (most recent call last):
+    ValueError: Received a state that is 3, expected the structure of the first one, (1, 2).
+    """
     try:
-        tf.nest.assert_same_structure(expected, received, check_types=False)
+        tf.nest.assert_same_structure(expected, received, check_types=check_types)
     except (ValueError, TypeError) as error:
         raise ValueError(
-            f"Received a cell whose {name} is {nest.describe(received)}, expected the structure of "
-            f"{source}, {nest.describe(expected)}."
+            f"Received {what} {nest.describe(received)}, expected the structure of {source}, "
+            f"{nest.describe(expected)}."
         ) from error
 
 
 def _with_shape_of(new, old):
-    if not isinstance(old, tf.TensorArray) and not tf.executing_eagerly():
-        new.set_shape(old.shape)
-    return new
+    if isinstance(old, tf.TensorArray):
+        return new
+    _check_rows(new, old)
+    return tf.ensure_shape(new, old.shape)
+
+
+def _check_rows(new, old):
+    """Raises where TensorFlow would repeat rows to make one shape of two."""
+    if not new.shape.is_compatible_with(old.shape):
+        raise ValueError(
+            f"Received values of shape {new.shape} in a step, expected the shape {old.shape}."
+        )
 
 
 def new_target(dtype, size, shape, leading):

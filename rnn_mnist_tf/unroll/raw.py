@@ -6,7 +6,7 @@ from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import RNNCell
 from rnn_mnist_tf.rnn_cell.inner import build_inner, call_cell, run_scope_of
 from rnn_mnist_tf.unroll.dynamic import check_cell, prepare_cell
-from rnn_mnist_tf.unroll.loop import copy_through, keep_rows
+from rnn_mnist_tf.unroll.loop import check_structure, copy_through, keep_rows
 from rnn_mnist_tf.unroll.sequence import check_state_dtypes
 
 
@@ -40,7 +40,8 @@ def raw_rnn(
 
     Raises:
         TypeError: `cell` is not a cell; `loop_fn` cannot be called.
-        ValueError: a first `next_state` of another structure, shape or dtype than the cell's.
+        ValueError: a first `next_state` of another structure, shape or dtype than the cell's; an
+            output of another structure or shape than the first call says.
 
     Source: `tf.nn.raw_rnn` of TensorFlow 1.
 
@@ -77,6 +78,10 @@ def raw_rnn(
         next_finished, next_inputs, next_state, emit, next_loop_state = loop_fn(
             time + 1, output, cell_state, None if first_loop_state is None else loop_state
         )
+        check_structure(cell.output_size, output, "a cell whose output is", "output_size")
+        check_structure(
+            emit_structure, emit, "an output of loop_fn,", "its first one", check_types=True
+        )
         next_inputs = tf.nest.map_structure(_as_tensor, next_inputs)
         next_loop_state = loop_state if next_loop_state is None else next_loop_state
         running = tf.logical_not(finished)
@@ -85,7 +90,7 @@ def raw_rnn(
         next_state = copy_through(running, next_state, state)
         emits = [
             keep_rows(running, tf.convert_to_tensor(value), nothing)
-            for value, nothing in zip(tf.nest.flatten(emit), zero_emits)
+            for value, nothing in zip(tf.nest.flatten(emit), zero_emits, strict=True)
         ]
         targets = [target.write(time, value) for target, value in zip(targets, emits)]
         if not tf.executing_eagerly():
@@ -114,12 +119,13 @@ def _targets(cell, state, emit_structure, batch):
     if emit_structure is None:
         emit_structure = cell.output_size
         shapes = [nest.size_to_shape(size) for size in tf.nest.flatten(emit_structure)]
-        sizes, dtypes = shapes, [tf.nest.flatten(state)[0].dtype] * len(shapes)
+        sizes = [tf.constant(shape, tf.int32) for shape in shapes]
+        dtypes = [tf.nest.flatten(state)[0].dtype] * len(shapes)
     else:
         values = [tf.convert_to_tensor(value) for value in tf.nest.flatten(emit_structure)]
         shapes = [value.shape.as_list() for value in values]
         dtypes = [value.dtype for value in values]
-        sizes = [tf.shape(value) if None in value.shape else value.shape for value in values]
+        sizes = [tf.shape(value) for value in values]
     zeros = [tf.zeros(tf.concat([[batch], size], 0), dtype) for size, dtype in zip(sizes, dtypes)]
     rows = batch if isinstance(batch, int) else None
     targets = [

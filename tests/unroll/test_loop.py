@@ -293,3 +293,35 @@ def test_static_shapes(kind, implementation, sizes):
         return outputs
 
     assert call(tf.constant(steps(2, 4))).shape == (2, 4, cell.output_size)
+
+
+class OneRow(Replicator):
+    """Gives a state of one row, whatever it got."""
+
+    def call(self, inputs, state):
+        return inputs, inputs[:1]
+
+
+@pytest.mark.parametrize("lengths", [None, [3, 2]])
+@MODES
+def test_a_state_of_other_rows_is_refused(in_graph, lengths):
+    """TensorFlow would repeat the row, and did."""
+
+    def call():
+        return dynamic_rnn(OneRow(2), tf.ones([2, 3, 2]), lengths, dtype=tf.float32)
+
+    with pytest.raises(ValueError, match=r"\(1, 2\).*\(2, 2\)"):
+        (tf.function(call) if in_graph else call)()
+
+
+def test_a_start_of_other_rows_is_refused_at_run_time():
+    """Where the batch is known when the graph runs, the vanilla kernel repeated the row."""
+    cell = BasicRNNCell(4)
+
+    @tf.function(input_signature=[tf.TensorSpec([None, 5, 3]), tf.TensorSpec([None, 4])])
+    def call(inputs, state):
+        return dynamic_rnn(cell, inputs, initial_state=state)[0]
+
+    assert call(tf.ones([2, 5, 3]), tf.ones([2, 4])).shape == (2, 5, 4)
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        call(tf.ones([2, 5, 3]), tf.ones([1, 4]))

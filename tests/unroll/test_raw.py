@@ -298,57 +298,6 @@ def test_scope():
     assert next(iter(cell.tf1_variables())) == "decoder/gru_cell/gates/kernel"
 
 
-@pytest.mark.parametrize("loop_fn", [None, 3, tf.constant(1)], ids=["none", "number", "tensor"])
-def test_loop_fn_must_be_callable(loop_fn):
-    """What cannot be called is refused."""
-    with pytest.raises(TypeError, match="loop_fn must be a callable"):
-        raw_rnn(GRUCell(2), loop_fn)
-
-
-def test_not_a_cell():
-    """What is not a cell is refused."""
-    with pytest.raises(TypeError, match=r"Received cell=3 .*which is not an RNNCell"):
-        raw_rnn(3, counting_loop(None, lambda loop_state: None))
-
-
-def test_wrong_first_state():
-    """A first state of another structure is refused."""
-
-    def loop_fn(time, output, state, loop_state):
-        del time, state, loop_state
-        return tf.fill([1], True), tf.ones([1, 2]), tf.zeros([1, 2]), output, None
-
-    with pytest.raises(ValueError, match="Expected state to be a tuple of length 2"):
-        raw_rnn(BasicLSTMCell(2), loop_fn)
-
-
-def start_with(inputs, state):
-    """Returns a `loop_fn` that gives these first, and fails when it is called again."""
-
-    def loop_fn(time, output, old_state, loop_state):
-        del time, old_state, loop_state
-        assert output is None
-        return tf.fill([2], False), inputs, state, None, None
-
-    return loop_fn
-
-
-@pytest.mark.parametrize(
-    ("state", "words"),
-    [
-        (LSTMStateTuple(tf.zeros([2, 3]), tf.zeros([2, 4])), r"initial_state\.h of shape \(2, 4\)"),
-        (LSTMStateTuple(tf.zeros([5, 3]), tf.zeros([2, 3])), r"initial_state\.c of shape \(5, 3\)"),
-        (LSTMStateTuple(*tf.zeros([2, 2, 3], tf.float64)), r"initial_state\.c of dtype float64"),
-        (LSTMStateTuple(*tf.zeros([2, 2, 3], tf.int32)), r"initial_state\.c"),
-    ],
-    ids=["size", "batch", "float64", "integers"],
-)
-def test_the_first_state_is_checked_before_the_loop(state, words):
-    """As in `dynamic_rnn`: the wrong leaf is named, and no step was taken."""
-    with pytest.raises(ValueError, match=words):
-        raw_rnn(BasicLSTMCell(3), start_with(tf.ones([2, 2]), state))
-
-
 def test_the_run_is_told_the_shapes_of_all_inputs():
     """A cell with nested inputs sees their nest, as `dynamic_rnn` gives it."""
     seen = []
@@ -415,3 +364,29 @@ def test_what_is_emitted_may_have_a_size_that_is_known_late():
     for row, length in enumerate(LENGTHS):
         np.testing.assert_array_equal(emitted[:length, row], np.tile(np.arange(7) + 1, (length, 1)))
         np.testing.assert_array_equal(emitted[length:, row], np.zeros((4 - length, 7)))
+
+
+class Scalars(Replicator):
+    """Gives each row's sum beside the row."""
+
+    @property
+    def output_size(self):
+        return {"row": self.units, "sum": tf.TensorShape([])}
+
+    def call(self, inputs, state):
+        del state
+        return {"row": inputs, "sum": tf.reduce_sum(inputs, 1)}, inputs
+
+
+@MODES
+def test_the_output_of_a_cell_may_be_a_scalar_a_row(in_graph):
+    """Emitted as it is, where the first call says None."""
+
+    def call():
+        emitted, _, _ = raw_rnn(Scalars(2), reading_loop(tf.zeros([3, 2])))
+        return tf.nest.map_structure(lambda array: array.stack(), emitted)
+
+    emitted = mode(call, in_graph)()
+    for row, length in enumerate(LENGTHS):
+        expected = np.where(np.arange(4) < length, INPUTS[row, :4].sum(1), 0)
+        np.testing.assert_allclose(emitted["sum"][:, row], expected, rtol=1e-6)
