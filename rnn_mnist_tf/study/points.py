@@ -18,6 +18,7 @@ POINTS = "points"
 FAILED = "failed"
 RECORD = "point.json"
 ANALYSES = "analyses.json"
+CORES = "cores.txt"  # on how many a point is trained; written before
 
 
 class PointRunner:
@@ -96,6 +97,8 @@ class PointRunner:
                 (self.directory(point) / RECORD).unlink(missing_ok=True)
                 (self.directory(point) / ANALYSES).unlink(missing_ok=True)
                 place.append("--overwrite")
+            self.directory(point).mkdir(parents=True, exist_ok=True)
+            write_text(self.directory(point) / CORES, f"{point.cores}\n")
             how = [f"--cores={point.cores}", f"--steps_per_call={self.steps_per_call}"]
             if not self._succeeds(point, "train", [*config_flags(point.config), *how, *place]):
                 return None
@@ -158,8 +161,8 @@ class PointRunner:
             return []
         held = workdirs.read_description(self.directory(point))
         different = point.config.differences(held.config)
-        path = self.directory(point) / RECORD
-        cores = _read_json(path)["cores"] if path.is_file() else point.cores
+        path = self.directory(point) / CORES
+        cores = _read_json(path) if path.is_file() else point.cores
         if cores != point.cores:
             different.append(f"cores: {point.cores}, not {cores}")
         moved = point.config.source != held.config.source

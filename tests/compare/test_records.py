@@ -95,3 +95,18 @@ def test_other_cores_are_another_run(knock, base, tmp_path):
     assert knock(*base, "--grid=cell:basic_rnn", "--cores=2", one, "--overwrite").code == 0
     assert knock.programs == ["train"]
     assert read(tmp_path / "one" / "points" / "cell=basic_rnn,seed=0" / "point.json")["cores"] == 2
+
+
+def test_half_a_run_on_other_cores_is_another_run(knock, base, tmp_path):
+    """A study that was killed before a point's record was written does not take it for its own."""
+    workdir = f"--workdir={tmp_path / 'one'}"
+    assert knock(*base, "--grid=cell:basic_rnn", "--noprogress", "--cores=1", workdir).code == 0
+    point = tmp_path / "one" / "points" / "cell=basic_rnn,seed=0"
+    (point / "point.json").unlink()
+    for complete in (True, False):
+        if not complete:
+            (point / "result.json").unlink()
+        answer = knock(*base, "--grid=cell:basic_rnn", "--noprogress", "--cores=2", workdir)
+        assert_refused(answer, 1, "compare: error: ", "cores: 2, not 1", "--overwrite")
+    assert knock(*base, "--grid=cell:basic_rnn", "--noprogress", "--cores=1", workdir).code == 0
+    assert read(point / "point.json")["cores"] == 1
