@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import os
 import pathlib
 import re
@@ -20,6 +21,7 @@ from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.files import write_text
 
 NOTE = "NOTE.txt"
+TRIED = "tried"  # a directory of records: recipes that were trained to the end and not taken
 # Of each recipe: what it is. Its points differ in the seed alone.
 RECIPES = {
     "quickstart": "two directions of LSTM 128, on the 4,000 embedded digits",
@@ -178,7 +180,8 @@ def format_report(studies, results="results", place="results"):
         place: how the report names that directory.
     """
     place = urllib.parse.quote(place)
-    parts = [_format_head(studies, place), _format_recipes(studies, place), _format_published()]
+    parts = [_format_head(studies, place), _format_recipes(studies, place)]
+    parts += [_format_tried(pathlib.Path(results, TRIED), place), _format_published()]
     for name, section in SECTIONS.items():
         if name in studies:
             pictures = sorted(path.name for path in pathlib.Path(results, name).glob("[!.]*.png"))
@@ -236,17 +239,45 @@ def _format_recipes(studies, place):
     return "\n".join(lines) + "\n" if recipes else ""
 
 
+def _format_tried(directory, place):
+    """The test errors that were read beside those of the recipes; empty if there are none."""
+    errors = {}
+    for path in sorted(directory.glob("[!.]*.json")):
+        try:
+            accuracy = json.loads(path.read_text())["result"]["test_accuracy"]
+            errors[path] = f"{100 * (1 - accuracy):.2f} %"
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"Received {path}, expected the record of a run: {error}") from error
+    if not errors:
+        return ""
+    texts = [
+        f"[{path.stem.replace('_', ' ')}]({place}/{TRIED}/{urllib.parse.quote(path.name)}) {error}"
+        for path, error in errors.items()
+    ]
+    return (
+        f"Trained to the end too, and not taken: {', '.join(texts)}.\nOf several readings of the "
+        "test images the lowest is likely to be a lucky one.\n"
+    )
+
+
 def _format_published():
     lines = ["## Published figures\n", "| test error % | what | source |", "| --- | --- | --- |"]
     lines += [f"| {error} | {what} | {source} |" for error, what, source in PUBLISHED]
     return "\n".join(lines) + "\n"
 
 
+def _source_flags(study):
+    """Where the data of a study was, if flag files cannot say it."""
+    of_files = all(record["config"]["dataset"] == "idx" for record in study.records.values())
+    return " --dataset=idx --data_dir=DIR" if of_files else ""
+
+
 def _format_section(section, study, pictures, name, place):
     lines = [
         f"## {section.title}\n",
         section.claim,
-        f"\n    python -m rnn_mnist_tf.compare --flagfile=flags/studies/{name}.flags\n",
+        f"\n    python -m rnn_mnist_tf.compare --flagfile=flags/studies/{name}.flags"
+        f"{_source_flags(study)}\n",
         format_markdown(study.rows),
         *([f"{study.note}\n"] if study.note else []),
         *[f"- {sentence}" for sentence in section.answer(study.rows, study.records)],

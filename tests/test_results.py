@@ -232,6 +232,21 @@ def test_sentences_and_head(made):
     ]
 
 
+def test_what_was_tried_and_not_taken(small, tmp_path, call_results):
+    """Its test error stands beside the recipes', with its file; a file that is none is refused."""
+    tried = tmp_path / "results" / "tried"
+    tried.mkdir()
+    path = tried / "best_rnn_first.json"
+    path.write_text(json.dumps({"result": {"test_accuracy": 0.9948}}))
+    output = tmp_path / "RESULTS.md"
+    assert call_results(tmp_path / "results", output).code == 0
+    sentence = "not taken: [best rnn first](results/tried/best_rnn_first.json) 0.52 %."
+    assert sentence in output.read_text()
+    path.write_text("[]")
+    answer = call_results(tmp_path / "results", output)
+    assert_refused(answer, 1, "results: error: ", str(path), "the record of a run")
+
+
 def test_twice(small, tmp_path, call_results):
     """The same records give the same text and pictures; nothing else is left."""
     output = tmp_path / "RESULTS.md"

@@ -87,14 +87,15 @@ def compare_times(row, other, records):
     """Returns how many times as long as the other's the first's training took, as text.
 
     Each seed is compared with the same seed, measured in the same round of the study, and only
-    where one machine measured both. The text is a range where two rounds differ.
+    where one machine measured both, and neither record is marked as `disturbed` by other work. The
+    text is a range where two rounds differ.
 
     Args:
         row, other: from `merge_seeds`.
         records: `{point name: record}`.
 
     Returns:
-        For example `2.0 x the time`, or words where no seed of both was measured on one machine.
+        For example `2.0 x the time`, or words where no seed of both can be compared.
     """
     ours, theirs = (
         {records[name]["seed"]: records[name] for name in r["points"]} for r in (row, other)
@@ -102,7 +103,9 @@ def compare_times(row, other, records):
     ratios = [
         ours[seed]["result"]["train_seconds"] / theirs[seed]["result"]["train_seconds"]
         for seed in ours
-        if seed in theirs and ours[seed]["machine"] == theirs[seed]["machine"]
+        if seed in theirs
+        and ours[seed]["machine"] == theirs[seed]["machine"]
+        and not (ours[seed].get("disturbed") or theirs[seed].get("disturbed"))
     ]
     if not ratios:
         return "a time that is not compared"

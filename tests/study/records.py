@@ -14,7 +14,8 @@ def make_record(random=None, epochs=2, analyses=None):
             "val_accuracy": float(val),
             "parameters": 12345,
             "train_seconds": 2.5 if random is None else float(random.uniform(1, 90)),
-            "images_per_second": 1500.0 if random is None else float(random.uniform(1, 90)),
+            "epochs": epochs,
+            "train_examples": 1875 if random is None else int(random.integers(10, 1000)),
         },
         "curve": [
             {"epoch": epoch, "loss": 1 / epoch, "val_accuracy": float(val) * epoch / epochs}
@@ -30,14 +31,18 @@ def make_study(points, figures):
     Args:
         points: from `parse_grids`.
         figures: of each point a dict with what is not as in `make_record`: `error` (of the test
-            images, in percent), `analyses`, and any entries of the result.
+            images, in percent), `analyses`, `images_per_second`, and any entries of the result.
     """
     records = {}
     for point, changes in zip(points, figures, strict=True):
         result = dict(changes)
         record = make_record(analyses=result.pop("analyses", {}))
         record["result"]["test_accuracy"] = 1 - result.pop("error", 12.5) / 100
+        rate = result.pop("images_per_second", None)
         record["result"].update({"test_examples": 10_000, **result})
+        if rate is not None:
+            seconds, epochs = record["result"]["train_seconds"], record["result"]["epochs"]
+            record["result"]["train_examples"] = rate * seconds / epochs
         records[point.name] = {
             "study": "study",
             "point": point.name,

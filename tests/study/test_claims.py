@@ -116,7 +116,8 @@ def test_what_did_not_learn_is_not_compared():
     records[points[1].name]["curve"][-1]["loss"] = 2.3
     sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
     assert sentences[1] == (
-        "gru, error by blank steps: 2.00 % after 0, 88.70 % after 56 (no better than a guess)."
+        "gru, error by blank steps: 2.00 % after 0, 88.70 % after 56 (did not learn: its loss "
+        "is that of a guess)."
     )
 
 
@@ -198,11 +199,11 @@ def test_taps(fresh, trend, ratios):
     assert sentences == [
         "rows: No spread between seeds is known: differences of a few tenths may be chance.",
         *[
-            f"tap={tap}: 2.00 % in order, 3.00 % in one fixed shuffle, {error:.2f} % in a fresh "
-            f"shuffle for each image, {error / 2:.1f} x the error in order."
+            f"tap={tap}: 2.00 % in order, 3.00 % in one fixed shuffle (not judged), {error:.2f} % "
+            f"in a fresh shuffle for each image, {error / 2:.1f} x the error in order."
             for tap, error in zip((1, 2), fresh)
         ],
-        f"By rows, what the order is worth {trend} with depth: {ratios}.",
+        f"By rows, what one order for all images is worth {trend} with depth: {ratios}.",
     ]
 
 
@@ -218,8 +219,8 @@ def test_taps_with_seeds():
     assert same[0] == "rows: " + SPREAD.format("0.09")
     assert same[1].endswith("2.0 ± 0.1 x the error in order.")
     assert same[-1] == (
-        "By rows, what the order is worth does not change beyond the spread with depth: "
-        "2.0 ± 0.1 x after block 1, 2.0 ± 0.1 x after block 2."
+        "By rows, what one order for all images is worth does not change beyond the spread with "
+        "depth: 2.0 ± 0.1 x after block 1, 2.0 ± 0.1 x after block 2."
     )
     figures[-2:] = [{"error": 6.9}, {"error": 7.1}]
     assert "grows with depth" in answer("taps", grid, figures, seeds=2)[-1]
@@ -236,8 +237,8 @@ def test_taps_in_part():
         "tap=2 rows: 0.00 % in order, 1.00 % in a fresh shuffle for each image, inf x the error in "
         "order.",
         "tap=2 positions: 3.00 % in order.",
-        "By rows, what the order is worth grows with depth: 2.0 x after block 1, inf x after "
-        "block 2.",
+        "By rows, what one order for all images is worth grows with depth: 2.0 x after block 1, "
+        "inf x after block 2.",
     ]
     assert answer("taps", ["shuffle_steps:none,fresh"], errors(2, 3))[1:] == [
         "base: 2.00 % in order, 3.00 % in a fresh shuffle for each image, 1.5 x the error in order."

@@ -49,6 +49,31 @@ def test_memory_in_part():
     ]
 
 
+def test_what_did_not_learn_has_not_forgotten():
+    """Its gradients say nothing of the cell; one seed that failed is said as one."""
+    points = parse_grids(["blank_steps:0,56;cell:gru"], seeds=2)
+    figures = [{"error": 2, "analyses": forgetting(1.0, 4.0, 84)} for _ in points]
+    records = make_study(points, figures)
+    records[points[3].name]["curve"][-1]["loss"] = 2.3
+    sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
+    failure = "1 of 2 seeds did not learn: its loss is that of a guess"
+    assert f"2.00 % ± 0.00 after 56 ({failure})." in sentences[0]
+    assert [text.partition(":")[0] for text in sentences[1:]] == ["gru, 0 blank steps"]
+
+
+def test_batch_statistics_cannot_hide_a_failure():
+    """A model that fits in training and guesses on the validation part did not learn."""
+    points = parse_grids(["image_size:14,112;model:cnn"])
+    records = make_study(points, [{}, {}])
+    records[points[0].name]["curve"][-1]["val_loss"] = 0.5
+    records[points[1].name]["curve"][-1]["val_loss"] = 2.31
+    sentences = SECTIONS["size"].answer(merge_seeds(points, records), records)
+    assert sentences[0] == (
+        "cnn, all cores, did not learn at sides 112: there the loss is that of a guess, and the "
+        "time alone counts."
+    )
+
+
 SIZE = ["image_size:14,112;model:rnn,cnn;cores:1,2"]
 
 
@@ -69,18 +94,18 @@ def test_size():
     ]
     assert answer("size", SIZE, figures) == [
         "rnn, 1 core: sides 14, 112: 1.00, 5.00 ms an image in training (from the first to the "
-        "last 5.0 x), 0.50, 4.00 ms in inference (batches of 100).",
-        "rnn, 2 cores: sides 14, 112: 0.62, 4.00 ms an image in training (from the first to the "
-        "last 6.4 x), 0.40, 2.00 ms in inference (batches of 100).",
-        "cnn, 1 core: sides 14, 112: 2.00, 20.00 ms an image in training (from the first to the "
-        "last 10.0 x), 0.25, 8.00 ms in inference (batches of 100).",
-        "cnn, 2 cores: sides 14, 112: 1.11, 11.11 ms an image in training (from the first to the "
-        "last 10.0 x), 0.20, 5.00 ms in inference (batches of 100).",
+        "last 5.0 x), 0.500, 4.00 ms in inference (batches of 100).",
+        "rnn, 2 cores: sides 14, 112: 0.625, 4.00 ms an image in training (from the first to the "
+        "last 6.4 x), 0.400, 2.00 ms in inference (batches of 100).",
+        "cnn, 1 core: sides 14, 112: 2.00, 20.0 ms an image in training (from the first to the "
+        "last 10.0 x), 0.250, 8.00 ms in inference (batches of 100).",
+        "cnn, 2 cores: sides 14, 112: 1.11, 11.1 ms an image in training (from the first to the "
+        "last 10.0 x), 0.200, 5.00 ms in inference (batches of 100).",
         "At side 112 a second core makes rnn 1.25 x as fast in training, 2.00 x in inference.",
         "At side 112 a second core makes cnn 1.80 x as fast in training, 1.60 x in inference.",
-        "At side 112 on 1 core the RNN (12,345 parameters) trains on 4.00 x as many images a "
+        "At side 112 on 1 core the RNN (12,345 parameters) trains on 4.0 x as many images a "
         "second as the CNN (12,300).",
-        "At side 112 on 2 cores the RNN (12,345 parameters) trains on 2.78 x as many images a "
+        "At side 112 on 2 cores the RNN (12,345 parameters) trains on 2.8 x as many images a "
         "second as the CNN (12,300).",
     ]
 

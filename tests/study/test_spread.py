@@ -94,6 +94,11 @@ def test_times_are_compared_seed_by_seed():
         {**one, "points": ["a0"]}, row(1.0, points=["d1"]), records
     )
     assert compare_times(one, {**two, "points": ["c0", "b1"]}, records) == "4.0 x the time"
+    # Other work ran beside it.
+    records["b1"]["disturbed"] = True
+    assert compare_times(one, two, records) == "2.0 x the time"
+    records["a0"]["disturbed"] = True
+    assert "not compared" in compare_times(one, two, records)
 
 
 def test_a_ratio_of_errors():
