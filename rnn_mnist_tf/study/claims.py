@@ -172,9 +172,8 @@ def answer_size(rows, records):
         failed = [side for side, row in sides.items() if not _has_learned(row, records)]
         if failed:
             sentences.append(
-                f"{model}, {count_cores(cores)}, did not learn at sides "
-                f"{', '.join(map(str, sorted(failed)))}: there the loss is that of a guess, and "
-                "the time alone counts."
+                f"{model}, {count_cores(cores)}: after so few steps the loss is no better than a "
+                f"guess's at sides {', '.join(map(str, sorted(failed)))}: the time alone counts."
             )
     for (model, cores), sides in series.items():
         sentences.append(f"{model}, {count_cores(cores)}: {_times(sides, len(machines) == 1)}.")
@@ -218,7 +217,7 @@ def _join(values):
 
 
 def _join_times(values):
-    return ", ".join(f"{value:#.3g}".rstrip(".") for value in values)
+    return ", ".join(f"{value:.0f}" if value >= 100 else f"{value:#.3g}" for value in values)
 
 
 def _largest_pair(series, name, other):
@@ -318,7 +317,7 @@ def _describe_failure(row, records):
     """Says which seeds did not learn; empty if all did.
 
     One has learned whose loss in the last epoch is below that of a guess among the classes, on the
-    validation part if there is one: batch statistics can hide in training that a model fails.
+    validation part if there is one: that is what its errors are of.
     """
     failed = 0
     for record in (records[name] for name in row["points"]):
@@ -329,7 +328,9 @@ def _describe_failure(row, records):
     if failed == 0:
         return ""
     seeds = f"{failed} of {len(row['points'])} seeds " if failed < len(row["points"]) else ""
-    return f"{seeds}did not learn: {'their' if failed > 1 else 'its'} loss is that of a guess"
+    return (
+        f"{seeds}did not learn: {'their' if failed > 1 else 'its'} loss is no better than a guess's"
+    )
 
 
 def _spread(rows, records):

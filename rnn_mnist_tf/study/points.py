@@ -96,7 +96,7 @@ class PointRunner:
             if self._differences(point):  # only then: what is half done goes on
                 (self.directory(point) / RECORD).unlink(missing_ok=True)
                 (self.directory(point) / ANALYSES).unlink(missing_ok=True)
-                place.append("--overwrite")
+                workdirs.delete_run(self.directory(point))  # before CORES says what comes next
             self.directory(point).mkdir(parents=True, exist_ok=True)
             write_text(self.directory(point) / CORES, f"{point.cores}\n")
             how = [f"--cores={point.cores}", f"--steps_per_call={self.steps_per_call}"]
@@ -161,8 +161,11 @@ class PointRunner:
             return []
         held = workdirs.read_description(self.directory(point))
         different = point.config.differences(held.config)
-        path = self.directory(point) / CORES
-        cores = _read_json(path) if path.is_file() else point.cores
+        cores = point.cores
+        if (self.directory(point) / CORES).is_file():
+            cores = _read_json(self.directory(point) / CORES)
+        elif (self.directory(point) / RECORD).is_file():  # of days before
+            cores = _read_json(self.directory(point) / RECORD)["cores"]
         if cores != point.cores:
             different.append(f"cores: {point.cores}, not {cores}")
         moved = point.config.source != held.config.source

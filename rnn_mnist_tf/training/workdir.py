@@ -65,7 +65,7 @@ def open_workdir(workdir, description, overwrite=False):
     """
     workdir = pathlib.Path(workdir)
     if overwrite:
-        _delete_run(workdir)
+        delete_run(workdir)
     if (workdir / CONFIG).exists():
         held = read_description(workdir)
         different = description.config.differences(held.config)
@@ -96,7 +96,7 @@ def open_workdir(workdir, description, overwrite=False):
     return workdir
 
 
-def _delete_run(workdir):
+def delete_run(workdir):
     """Deletes a run's own files, and nothing else that may lie beside them."""
     try:
         if (workdir / CHECKPOINTS).is_dir():

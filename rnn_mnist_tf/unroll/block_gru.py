@@ -107,10 +107,6 @@ def block_basic_rnn(inputs, h, kernel, bias):
 
 def _basic_forward(inputs, h, kernel, bias):
     depth, units = inputs.shape[-1], h.shape[-1]
-    # The sum would repeat a single row for all others.
-    tf.debugging.assert_equal(
-        tf.shape(inputs)[1], tf.shape(h)[0], "inputs and state differ in rows"
-    )
     from_inputs = tf.matmul(tf.reshape(inputs, [-1, depth]), kernel[:depth])
     from_inputs = tf.reshape(
         tf.nn.bias_add(from_inputs, bias), tf.concat([tf.shape(inputs)[:2], [units]], 0)

@@ -166,6 +166,7 @@ def check_structure(expected, received, what, source, check_types=False):
 def _with_shape_of(new, old):
     if isinstance(old, tf.TensorArray):
         return new
+    new = tf.convert_to_tensor(new)
     _check_rows(new, old)
     return tf.ensure_shape(new, old.shape)
 

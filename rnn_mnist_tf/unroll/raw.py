@@ -70,17 +70,18 @@ def raw_rnn(
     if isinstance(cell, RNNCell):
         cell.check_step(inputs, state, "initial_state")
     batch = first.shape[0] if first.shape[0] is not None else tf.shape(first)[0]
+    emitted_first = "output_size" if emit_structure is None else "its first one"
     emit_structure, zero_emits, targets = _targets(cell, state, emit_structure, batch)
     loop_state = zero if first_loop_state is None else first_loop_state
 
     def body(time, finished, inputs, state, targets, loop_state):
         output, cell_state = call_cell(cell, inputs, state, training)
+        check_structure(cell.output_size, output, "a cell whose output is", "output_size")
         next_finished, next_inputs, next_state, emit, next_loop_state = loop_fn(
             time + 1, output, cell_state, None if first_loop_state is None else loop_state
         )
-        check_structure(cell.output_size, output, "a cell whose output is", "output_size")
         check_structure(
-            emit_structure, emit, "an output of loop_fn,", "its first one", check_types=True
+            emit_structure, emit, "an output of loop_fn,", emitted_first, check_types=True
         )
         next_inputs = tf.nest.map_structure(_as_tensor, next_inputs)
         next_loop_state = loop_state if next_loop_state is None else next_loop_state

@@ -167,6 +167,7 @@ def starting_state(cell, sequence, initial_state, dtype):
 
     Raises:
         ValueError: neither `initial_state` nor `dtype`; another structure than the cell's.
+        tf.errors.InvalidArgumentError: at run time, other rows than the inputs'.
 
     >>> from rnn_mnist_tf.rnn_cell import GRUCell
     >>> starting_state(GRUCell(2), prepare_inputs(tf.zeros([3, 5, 1])), None, tf.float32).shape
@@ -175,6 +176,8 @@ def starting_state(cell, sequence, initial_state, dtype):
     if initial_state is not None:
         packed = nest.pack_state_as(cell.state_size, initial_state, "initial_state")
         packed = tf.nest.map_structure(_as_state, packed)
+        check = functools.partial(_check_rows_at_run_time, sequence.batch_size)
+        packed = tf.nest.map_structure(check, packed)
         if isinstance(cell, RNNCell) and is_mixed(cell):
             cast = functools.partial(_cast_floating, cell.compute_dtype)
             return tf.nest.map_structure(cast, packed)
@@ -192,6 +195,18 @@ def starting_state(cell, sequence, initial_state, dtype):
     state = cell.get_initial_state(batch_size=sequence.batch_size)  # a cell made for Keras 3
     state = nest.pack_state_as(cell.state_size, state, "get_initial_state()")
     return tf.nest.map_structure(functools.partial(_cast_floating, dtype), state)
+
+
+def _check_rows_at_run_time(batch_size, leaf):
+    """A single row would be repeated for all others where the batch is not known before."""
+    if isinstance(leaf, tf.TensorArray) or not leaf.shape.rank:
+        return leaf
+    if isinstance(batch_size, int) and leaf.shape[0] is not None:
+        return leaf
+    message = "The rows of initial_state are not those of the inputs."
+    check = tf.debugging.assert_equal(tf.shape(leaf)[0], batch_size, message)
+    with tf.control_dependencies([check] if check is not None else []):
+        return tf.ensure_shape(tf.identity(leaf), leaf.shape)
 
 
 def check_state_dtypes(cell, state):

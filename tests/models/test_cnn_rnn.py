@@ -94,7 +94,6 @@ def test_dropout_is_of_pooled_features():
     inputs = keras.Input((28, 28))
     model = keras.Model(inputs, convolve(inputs, (2, 3, 4, 3, 2), 5, feature_keep_prob=0.25))
     values = np.random.default_rng(1).normal(size=(20, 28, 28)).astype(np.float32)
-    masks = []
     for block, following in ((2, "convolution_3"), (4, "convolution_5")):
         outputs = [model.get_layer(f"pool_{block}").output, model.get_layer(following).input]
         around = keras.Model(inputs, outputs)
@@ -102,10 +101,8 @@ def test_dropout_is_of_pooled_features():
         kept = dropped != 0
         np.testing.assert_allclose(dropped[kept], pooled[kept] / 0.25, rtol=1e-5)
         assert 0.23 < kept[pooled != 0].mean() < 0.27
-        masks.append(kept[:, :7, :7])
         np.testing.assert_array_equal(*around(values, training=False))
-    lit = masks[0] | masks[1]
-    assert (masks[0] != masks[1])[lit].any()
+    assert model.get_layer("dropout_2").seed != model.get_layer("dropout_4").seed
 
 
 def test_statistics_settle_within_fifty_steps():

@@ -101,7 +101,7 @@ def test_what_did_not_learn_is_not_compared():
     records = make_study(points, figures[:2])
     records[points[1].name]["curve"][-1]["loss"] = 2.3
     sentences = SECTIONS["scans"].answer(merge_seeds(points, records), records)
-    assert sentences[-1] == "pixels: 88.70 %, did not learn: its loss is that of a guess."
+    assert sentences[-1] == "pixels: 88.70 %, did not learn: its loss is no better than a guess's."
     points = parse_grids(["tap:1,2;shuffle_steps:none,fresh;model:cnn_rnn"])
     records = make_study(points, figures[2:])
     for point in points[2:]:
@@ -117,7 +117,7 @@ def test_what_did_not_learn_is_not_compared():
     sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
     assert sentences[1] == (
         "gru, error by blank steps: 2.00 % after 0, 88.70 % after 56 (did not learn: its loss "
-        "is that of a guess)."
+        "is no better than a guess's)."
     )
 
 

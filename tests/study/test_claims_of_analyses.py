@@ -56,7 +56,7 @@ def test_what_did_not_learn_has_not_forgotten():
     records = make_study(points, figures)
     records[points[3].name]["curve"][-1]["loss"] = 2.3
     sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
-    failure = "1 of 2 seeds did not learn: its loss is that of a guess"
+    failure = "1 of 2 seeds did not learn: its loss is no better than a guess's"
     assert f"2.00 % ± 0.00 after 56 ({failure})." in sentences[0]
     assert [text.partition(":")[0] for text in sentences[1:]] == ["gru, 0 blank steps"]
 
@@ -69,7 +69,7 @@ def test_batch_statistics_cannot_hide_a_failure():
     records[points[1].name]["curve"][-1]["val_loss"] = 2.31
     sentences = SECTIONS["size"].answer(merge_seeds(points, records), records)
     assert sentences[0] == (
-        "cnn, all cores, did not learn at sides 112: there the loss is that of a guess, and the "
+        "cnn, all cores: after so few steps the loss is no better than a guess's at sides 112: the "
         "time alone counts."
     )
 
