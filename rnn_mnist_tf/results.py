@@ -21,7 +21,7 @@ from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.files import write_text
 
 NOTE = "NOTE.txt"
-TRIED = "tried"  # a directory of records: recipes that were trained to the end and not taken
+TRIED = "tried"  # a directory of records: recipes that were trained to the end and are not shipped
 # Of each recipe: what it is. Its points differ in the seed alone.
 RECIPES = {
     "quickstart": "two directions of LSTM 128, on the 4,000 embedded digits",
@@ -255,7 +255,7 @@ def _format_tried(directory, place):
         for path, error in errors.items()
     ]
     return (
-        f"Trained to the end too, and not taken: {', '.join(texts)}.\nOf several readings of the "
+        f"Trained to the end too, and not taken or replaced: {', '.join(texts)}.\nOf several readings of the "
         "test images the lowest is likely to be a lucky one.\n"
     )
 

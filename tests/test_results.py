@@ -240,7 +240,7 @@ def test_what_was_tried_and_not_taken(small, tmp_path, call_results):
     path.write_text(json.dumps({"result": {"test_accuracy": 0.9948}}))
     output = tmp_path / "RESULTS.md"
     assert call_results(tmp_path / "results", output).code == 0
-    sentence = "not taken: [best rnn first](results/tried/best_rnn_first.json) 0.52 %."
+    sentence = "not taken or replaced: [best rnn first](results/tried/best_rnn_first.json) 0.52 %."
     assert sentence in output.read_text()
     path.write_text("[]")
     answer = call_results(tmp_path / "results", output)
