@@ -255,8 +255,8 @@ def _format_tried(directory, place):
         for path, error in errors.items()
     ]
     return (
-        f"Trained to the end too, and not taken or replaced: {', '.join(texts)}.\nOf several readings of the "
-        "test images the lowest is likely to be a lucky one.\n"
+        f"Trained to the end too, and not taken or replaced: {', '.join(texts)}.\nOf several "
+        "readings of the test images the lowest is likely to be a lucky one.\n"
     )
 
 
