@@ -8,7 +8,8 @@ import pathlib
 import time
 
 from rnn_mnist_tf.data import load_dataset
-from rnn_mnist_tf.errors import InputError
+from rnn_mnist_tf.errors import InputError, one_line
+from rnn_mnist_tf.study.children import Ending
 from rnn_mnist_tf.study.machine import describe_machine
 from rnn_mnist_tf.study.record import read_record
 from rnn_mnist_tf.training import workdir as workdirs
@@ -92,13 +93,12 @@ class PointRunner:
         self.check_place(point)
         begin = time.perf_counter()
         if not self._is_trained(point):
+            try:
+                self._prepare_place(point)
+            except (InputError, OSError) as error:
+                self._record_failure(point, "train", Ending(1, one_line(error)))
+                return None
             place = [f"--workdir={self.directory(point)}", "--noprogress"]
-            if self._differences(point):  # only then: what is half done goes on
-                (self.directory(point) / RECORD).unlink(missing_ok=True)
-                (self.directory(point) / ANALYSES).unlink(missing_ok=True)
-                workdirs.delete_run(self.directory(point))  # before CORES says what comes next
-            self.directory(point).mkdir(parents=True, exist_ok=True)
-            write_text(self.directory(point) / CORES, f"{point.cores}\n")
             how = [f"--cores={point.cores}", f"--steps_per_call={self.steps_per_call}"]
             if not self._succeeds(point, "train", [*config_flags(point.config), *how, *place]):
                 return None
@@ -117,6 +117,16 @@ class PointRunner:
             if not self._succeeds(point, "analyze", flags):
                 return None
         return self._write_record(point, time.perf_counter() - begin)
+
+    def _prepare_place(self, point):
+        """Deletes a run that is to be replaced, and says on how many cores the next one is."""
+        directory = self.directory(point)
+        if self._differences(point):  # only then: what is half done goes on
+            (directory / RECORD).unlink(missing_ok=True)
+            (directory / ANALYSES).unlink(missing_ok=True)
+            workdirs.delete_run(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        write_text(directory / CORES, f"{point.cores}\n")
 
     def publish(self, point, record):
         """Writes a point's record into the directory of results, if there is to be one."""
@@ -178,15 +188,18 @@ class PointRunner:
         if self.children.stopped:
             return False
         ending = self.children.run(program, flags)
-        path = self._failure_path(point)
         if ending.code == 0:
-            path.unlink(missing_ok=True)
+            self._failure_path(point).unlink(missing_ok=True)
             return True
         if not self.children.stopped:
-            path.parent.mkdir(exist_ok=True)
-            failure = {"program": program, **ending._asdict(), "date": _now()}
-            write_text(path, _to_text(failure))
+            self._record_failure(point, program, ending)
         return False
+
+    def _record_failure(self, point, program, ending):
+        path = self._failure_path(point)
+        path.parent.mkdir(exist_ok=True)
+        failure = {"program": program, **ending._asdict(), "date": _now()}
+        write_text(path, _to_text(failure))
 
     def _failure_path(self, point):
         return self.workdir / FAILED / f"{point.name}.json"
