@@ -241,19 +241,16 @@ def _format_recipes(studies, place):
 
 def _format_tried(directory, place):
     """The test errors that were read beside those of the recipes; empty if there are none."""
-    errors = {}
+    texts = []
     for path in sorted(directory.glob("[!.]*.json")):
         try:
-            accuracy = json.loads(path.read_text())["result"]["test_accuracy"]
-            errors[path] = f"{100 * (1 - accuracy):.2f} %"
+            percent = 100 * (1 - json.loads(path.read_text())["result"]["test_accuracy"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"Received {path}, expected the record of a run: {error}") from error
-    if not errors:
+        name, file = path.stem.replace("_", " "), urllib.parse.quote(path.name)
+        texts.append(f"[{name}]({place}/{TRIED}/{file}) {percent:.2f} %")
+    if not texts:
         return ""
-    texts = [
-        f"[{path.stem.replace('_', ' ')}]({place}/{TRIED}/{urllib.parse.quote(path.name)}) {error}"
-        for path, error in errors.items()
-    ]
     return (
         f"Trained to the end too, and not taken or replaced: {', '.join(texts)}.\nOf several "
         "readings of the test images the lowest is likely to be a lucky one.\n"

@@ -13,7 +13,7 @@ from rnn_mnist_tf.study.children import Ending
 from rnn_mnist_tf.study.machine import describe_machine
 from rnn_mnist_tf.study.record import read_record
 from rnn_mnist_tf.training import workdir as workdirs
-from rnn_mnist_tf.training.files import make_writable, write_text
+from rnn_mnist_tf.training.files import lock, make_writable, write_text
 
 POINTS = "points"
 FAILED = "failed"
@@ -120,13 +120,12 @@ class PointRunner:
 
     def _prepare_place(self, point):
         """Deletes a run that is to be replaced, and says on how many cores the next one is."""
-        directory = self.directory(point)
-        if self._differences(point):  # only then: what is half done goes on
-            (directory / RECORD).unlink(missing_ok=True)
-            (directory / ANALYSES).unlink(missing_ok=True)
-            workdirs.delete_run(directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        write_text(directory / CORES, f"{point.cores}\n")
+        with lock(self.directory(point), "train") as directory:  # whose run is not ours to delete
+            if self._differences(point):  # only then: what is half done goes on
+                (directory / RECORD).unlink(missing_ok=True)
+                (directory / ANALYSES).unlink(missing_ok=True)
+                workdirs.delete_run(directory)
+            write_text(directory / CORES, f"{point.cores}\n")
 
     def publish(self, point, record):
         """Writes a point's record into the directory of results, if there is to be one."""

@@ -168,7 +168,9 @@ def _with_shape_of(new, old):
         return new
     new = tf.convert_to_tensor(new)
     _check_rows(new, old)
-    return tf.ensure_shape(new, old.shape)
+    if not tf.executing_eagerly():
+        new.set_shape(old.shape)
+    return new
 
 
 def _check_rows(new, old):

@@ -135,8 +135,13 @@ def check_lengths(sequence_length, batch_size):
     check = tf.debugging.assert_equal(
         tf.shape(lengths), [batch_size], "Expected shape for Tensor sequence_length is [batch]."
     )
+    return _after(check, lengths)
+
+
+def _after(check, tensor):
+    """A tensor that is there when an assertion held, which is None where that is known."""
     with tf.control_dependencies([check] if check is not None else []):
-        return tf.identity(lengths)
+        return tf.identity(tensor)
 
 
 def cell_dtype(cell, dtype):
@@ -204,9 +209,7 @@ def _check_rows_at_run_time(batch_size, leaf):
     if isinstance(batch_size, int) and leaf.shape[0] is not None:
         return leaf
     message = "The rows of initial_state are not those of the inputs."
-    check = tf.debugging.assert_equal(tf.shape(leaf)[0], batch_size, message)
-    with tf.control_dependencies([check] if check is not None else []):
-        return tf.ensure_shape(tf.identity(leaf), leaf.shape)
+    return _after(tf.debugging.assert_equal(tf.shape(leaf)[0], batch_size, message), leaf)
 
 
 def check_state_dtypes(cell, state):

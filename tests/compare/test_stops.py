@@ -24,6 +24,18 @@ def test_two_at_a_time(knock, base, tmp_path):
     assert knock(*base, "--grid=cell:gru", f"--workdir={tmp_path}", "--noprogress").code == 0
 
 
+def test_a_run_that_another_program_writes_is_not_deleted(knock, base, tmp_path):
+    """`--overwrite` replaces what is done, and leaves alone what is trained by someone else."""
+    command = [*base, "--grid=cell:gru", f"--workdir={tmp_path}", "--noprogress"]
+    assert knock(*command).code == 0
+    point = tmp_path / "points" / "cell=gru,seed=0"
+    before = {path: path.read_bytes() for path in point.rglob("*") if path.is_file()}
+    with lock(point, "train"):
+        assert knock(*command, "--num_units=5", "--overwrite").code == 1
+    assert {path: path.read_bytes() for path in point.rglob("*") if path.is_file()} == before
+    assert "another train is running" in (tmp_path / "failed" / f"{point.name}.json").read_text()
+
+
 def test_a_stop_between_points(knock, base, tmp_path):
     """No further child begins; one line, exit code 130."""
     answer = knock(*base, "--grid=cell:gru", f"--workdir={tmp_path}", stopped=True)
