@@ -8,6 +8,7 @@ from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.pretrained import asked_dataset, define_data_flags, define_run_flags, find_run
 from rnn_mnist_tf.serving import export_saved_model
+from rnn_mnist_tf.signals import handling_stops
 from rnn_mnist_tf.training.strategy import configure_threads
 from rnn_mnist_tf.training.workdir import (
     check_dataset,
@@ -58,14 +59,22 @@ def main(values):
     configure_threads(model=read_description(workdir).config.model)
     name = asked_dataset(values)  # any digits do for this check
     try:
-        result = run(workdir, values.output, None, name, values.data_dir, values.tfds_dir)
+        with handling_stops(_stop):
+            result = run(workdir, values.output, None, name, values.data_dir, values.tfds_dir)
     except RuntimeError as error:
         raise InputError(str(error)) from error
+    except KeyboardInterrupt:
+        print("export: stopped; nothing was written.", file=sys.stderr)
+        return 130
     print(
         f"wrote {result['output']}; on {result['checked']} images its answers differ from the "
         f"model's by at most {result['largest_difference']:.2g}"
     )
     return 0
+
+
+def _stop(_):
+    raise KeyboardInterrupt  # for TERM too: what is half written goes
 
 
 def cli(argv=None):

@@ -112,6 +112,14 @@ def test_wrong_flag_files(knock, tmp_path, content):
     assert_refused(answer, 2, "test: error: ")
 
 
+def test_a_byte_order_mark(knock, tmp_path):
+    """Some editors write one before the first flag, where nobody sees it."""
+    path = tmp_path / "marked.flags"
+    path.write_text("--seed=7\n", encoding="utf-8-sig")
+    answer = knock(lambda _: pytest.fail("run"), f"--flagfile={path}")
+    assert_refused(answer, 2, "test: error: ", str(path), "byte order mark", "without")
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [

@@ -1,6 +1,7 @@
 """The export door: a SavedModel that needs nothing of this package."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -117,6 +118,20 @@ def test_a_failed_check(call, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(saved_model, "largest_difference", lambda *_: 0.5)
     answer = call("export", f"--workdir={trained}", f"--output={tmp_path / 'served'}")
     assert_refused(answer, 1, "export: error: ", "0.5")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_export_that_is_stopped(call, trained, tmp_path, monkeypatch, number):
+    """Nothing is left on disk."""
+
+    def stopped(*_):
+        assert list(tmp_path.iterdir()) != []
+        signal.raise_signal(number)
+
+    monkeypatch.setattr(saved_model, "largest_difference", stopped)
+    answer = call("export", f"--workdir={trained}", f"--output={tmp_path / 'served'}")
+    assert_refused(answer, 130, "export: stopped; nothing was written")
     assert list(tmp_path.iterdir()) == []
 
 

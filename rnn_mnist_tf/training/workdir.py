@@ -22,6 +22,20 @@ CONFUSION_MATRIX = "confusion_matrix.png"
 # In the order of deletion. config.json is last: while anything is left, it says whose it is.
 _FILES = (RESULT, WEIGHTS, WEIGHTS_SHA256, METRICS, CONFUSION_MATRIX, CONFIG)
 
+# What every result has; one with a validation part has its loss and accuracy too.
+_RESULT_FIELDS = (
+    "test_accuracy",
+    "test_examples",
+    "test_errors",
+    "epochs",
+    "train_examples",
+    "train_seconds",
+    "trace_seconds",
+    "images_per_second",
+    "parameters",
+    "seed",
+)
+
 
 class RunDescription(typing.NamedTuple):
     """What a model is rebuilt from.
@@ -146,12 +160,25 @@ def write_result(workdir, result):
 
 
 def read_result(workdir):
-    """Returns the result of a complete run, or None."""
+    """Returns the result of a complete run, or None.
+
+    Raises:
+        InputError: it is damaged, or lacks what a run writes.
+    """
     path = pathlib.Path(workdir) / RESULT
+    if not path.is_file():
+        return None
     try:
-        return json.loads(path.read_text()) if path.is_file() else None
-    except (OSError, ValueError) as error:
+        result = json.loads(path.read_text())
+        missing = [name for name in _RESULT_FIELDS if name not in dict(result)]
+    except (OSError, ValueError, TypeError) as error:
         raise InputError(f"Received {path}, expected a run's result: {error}.") from error
+    if missing:
+        raise InputError(
+            f"Received {path} without {', '.join(missing)}, expected a run's result. Train again "
+            "with --overwrite."
+        )
+    return result
 
 
 def save_weights(workdir, model):

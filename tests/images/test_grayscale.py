@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from rnn_mnist_tf.images import rgb_to_grayscale, split_channels
+from tests.modes import EAGER_AND_GRAPH
 
 WEIGHTS = {"rec601": (299, 587, 114), "article": (290, 387, 114)}  # thousandths
 FEW = hypothesis.settings(max_examples=25, deadline=None)
 BOTH_WEIGHTS = pytest.mark.parametrize("weights", WEIGHTS)
-EAGER_AND_GRAPH = pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 SHAPES = arrays.array_shapes(max_dims=3, max_side=5).map(lambda shape: (*shape, 3))
 
 

@@ -9,10 +9,10 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 from rnn_mnist_tf.images import SCANS, Scan
+from tests.modes import EAGER_AND_GRAPH
 
 DTYPES = ["uint8", "int32", "float16", "float32", "float64"]
 FEW = hypothesis.settings(max_examples=20, deadline=None)
-EAGER_AND_GRAPH = pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 SEED = (3, 4)
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 from rnn_mnist_tf.models import Front, build_model, build_renet, make_cell
 from rnn_mnist_tf.training import TrainConfig
 from tests import reference
+from tests.modes import EAGER_AND_GRAPH
 
 
 def line_outputs(layer, kind, line):
@@ -62,7 +63,7 @@ def renet_float64(model, kind, image, patch_sizes):
     return features
 
 
-@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+@EAGER_AND_GRAPH
 @pytest.mark.parametrize(
     ("kind", "shape", "patch_size", "num_layers", "dense_units"),
     [

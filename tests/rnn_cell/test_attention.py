@@ -20,6 +20,7 @@ from rnn_mnist_tf.rnn_cell import (
     MultiRNNCell,
 )
 from tests import reference
+from tests.modes import EAGER_AND_GRAPH
 from tests.rnn_cell.stepping import (
     assert_close,
     assert_same_steps,
@@ -265,7 +266,7 @@ def test_argument_order():
     assert cell.state_size == 4 + 5 + 10
 
 
-@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+@EAGER_AND_GRAPH
 def test_masks_of_a_keras_cell_have_its_own_width(in_graph):
     """Dropout of a Keras cell inside is drawn for x', which `input_size` makes wider."""
     inner = keras.layers.LSTMCell(4, dropout=0.5, seed=1)

@@ -19,6 +19,7 @@ from rnn_mnist_tf.rnn_cell import (
     RNNCell,
 )
 from rnn_mnist_tf.rnn_cell.dropout import dropout, variational_dropout
+from tests.modes import EAGER_AND_GRAPH
 
 UNITS = 40
 
@@ -147,7 +148,7 @@ def test_seed_reproduces(variational):
     assert not np.array_equal(two_runs(None), two_runs(None))
 
 
-@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+@EAGER_AND_GRAPH
 def test_each_step_and_run_draws_anew(in_graph):
     """Without variational masks no two rows, steps or runs are alike."""
     wrapper = DropoutWrapper(Passes(), output_keep_prob=0.5, seed=1)
@@ -167,7 +168,7 @@ def make_variational(**options):
     return DropoutWrapper(Passes(), variational_recurrent=True, dtype=tf.float32, **options)
 
 
-@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+@EAGER_AND_GRAPH
 def test_variational_mask_serves_one_run(in_graph):
     """All rows and steps of a run share one mask, and the next run has another."""
     wrapper = make_variational()
@@ -321,7 +322,7 @@ def test_attention_around_dropout():
     assert fraction_kept(dropped) < 1
 
 
-@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+@EAGER_AND_GRAPH
 def test_variational_masks_where_the_filter_passes_over_a_part(in_graph):
     """Each part of the state keeps its own mask: sizes differ here."""
 
@@ -348,7 +349,7 @@ def test_variational_masks_where_the_filter_passes_over_a_part(in_graph):
 
 
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+@EAGER_AND_GRAPH
 def test_variational_masks_of_a_mixed_cell(policy, in_graph):
     """TF1's `dtype` is that of the masks; the cell's policy holds for the wrapper too."""
     cell = GRUCell(UNITS, dtype=policy)

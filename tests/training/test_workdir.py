@@ -252,13 +252,27 @@ def test_weights_are_weights_alone(tmp_path, digits):
     assert trainer.model.optimizer is trainer.optimizer
 
 
-def test_result(tmp_path):
-    """No result is None, a damaged one is an error, a whole one is what was written."""
+def test_result(trained, tmp_path):
+    """No result is None, a whole one is what was written."""
     assert read_result(tmp_path) is None
-    workdirs.write_result(tmp_path, {"test_accuracy": 0.5})
-    assert read_result(tmp_path) == {"test_accuracy": 0.5}
-    (tmp_path / "result.json").write_text("{")
-    assert_refused(read_result, tmp_path, words=[tmp_path / "result.json"])
+    result = read_result(trained)
+    workdirs.write_result(tmp_path, result)
+    assert read_result(tmp_path) == result
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("{", "property name"),
+        ("[1]", "sequence"),
+        ("1", "int"),
+        ("{}", "test_accuracy, test_examples"),
+    ],
+)
+def test_a_damaged_result(tmp_path, text, word):
+    """An error that names the file and what is wrong."""
+    (tmp_path / "result.json").write_text(text)
+    assert_refused(read_result, tmp_path, words=[tmp_path / "result.json", word])
 
 
 def test_metrics(tmp_path):

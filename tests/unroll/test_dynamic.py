@@ -16,10 +16,10 @@ from rnn_mnist_tf.rnn_cell import (
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 from rnn_mnist_tf.unroll.dynamic import reverse_time
+from tests.modes import EAGER_AND_GRAPH
 from tests.unroll.fakes import Counter, Nested, Plain, Replicator
 
 layers = keras.layers
-MODES = pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 
 
 def random(*shape, seed=0):
@@ -77,7 +77,7 @@ def bidirectional(inputs, lengths=None, **options):
     )
 
 
-@MODES
+@EAGER_AND_GRAPH
 @pytest.mark.parametrize("lengths", [None, (2, 5, 0)])
 def test_backward_outputs_stand_at_their_inputs(in_graph, lengths):
     """The backward half ends at step 0, and its outputs stand in the order of the inputs."""
@@ -170,7 +170,7 @@ def test_reverse_time(time_major, lengths):
     np.testing.assert_array_equal(received.swapaxes(0, 1) if time_major else received, expected)
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_bidirectional_lengths_past_the_end(in_graph):
     """Lengths beyond the time axis cannot be reversed."""
 
@@ -266,7 +266,7 @@ def assert_close_leaves(received, expected):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
 
-@MODES
+@EAGER_AND_GRAPH
 @EACH_KERAS_CELL
 def test_keras_cells(kind, in_graph):
     """Keras's cells give Keras's numbers, in TF1's structures."""
@@ -306,7 +306,7 @@ def test_keras_cells_from_an_initial_state(kind):
 @EACH_KERAS_CELL
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
 @pytest.mark.parametrize("training", [False, True])
-@MODES
+@EAGER_AND_GRAPH
 def test_keras_cells_with_dropout(kind, option, training, in_graph):
     """With one seed Keras's dropout masks are Keras's, one for the run."""
     options = {option: 0.5, "seed": 3}

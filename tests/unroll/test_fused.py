@@ -16,6 +16,7 @@ from rnn_mnist_tf.rnn_cell import (
 )
 from rnn_mnist_tf.unroll.chunks import CHUNK
 from rnn_mnist_tf.unroll.fused import find_kernel
+from tests.modes import EAGER_AND_GRAPH
 
 CELLS = {
     "basic_rnn": lambda: BasicRNNCell(4),
@@ -274,7 +275,7 @@ def test_subclasses_have_no_kernel():
     np.testing.assert_allclose(outputs[:, -1], 2 * state.h, rtol=1e-6)
 
 
-@pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
+@EAGER_AND_GRAPH
 @EACH_CELL
 def test_gradients_of_gathered_steps(kind, in_graph):
     """`tf.gather` of the last step, the idiom of TF1, has the gradient of `outputs[-1]`."""

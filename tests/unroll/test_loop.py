@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, BasicRNNCell, GRUCell, LSTMCell, MultiRNNCell
+from tests.modes import EAGER_AND_GRAPH
 from tests.rnn_cell.stepping import few_examples
 from tests.unroll.fakes import Counter, Nested, Plain, Records, Replicator
-
-MODES = pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 
 
 def run(cell, inputs, lengths=None, in_graph=False, **options):
@@ -76,7 +75,7 @@ def test_replicator(time, lengths, in_graph):
         np.testing.assert_array_equal(state[row], expected)
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_without_lengths(in_graph):
     """Without lengths every step of every row is run."""
     outputs, (rows, run_steps) = run(Counter(), steps(2, 4), None, in_graph)
@@ -85,7 +84,7 @@ def test_without_lengths(in_graph):
     assert int(run_steps) == 4
 
 
-@MODES
+@EAGER_AND_GRAPH
 @pytest.mark.parametrize("lengths", [None, (5, 2, 0)])
 def test_time_major(in_graph, lengths):
     """With `time_major` inputs and outputs have time first; state and numbers are the same."""
@@ -116,7 +115,7 @@ def nested_inputs(batch=2, time=3):
     }
 
 
-@MODES
+@EAGER_AND_GRAPH
 @pytest.mark.parametrize("lengths", [None, (1, 3)])
 def test_nested_inputs_and_outputs(in_graph, lengths):
     """Inputs, outputs and states of any structure and rank go through."""
@@ -140,7 +139,7 @@ def test_nested_inputs_and_outputs(in_graph, lengths):
     np.testing.assert_allclose(state["others"][1], sums(last)[:, -1], rtol=1e-6, atol=1e-6)
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_nested_time_major(in_graph):
     """All leaves of nested inputs have time first."""
     inputs = nested_inputs()
@@ -154,7 +153,7 @@ def test_nested_time_major(in_graph):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_tensor_array_in_the_state(in_graph):
     """A `TensorArray` in the state belongs to no row: it is written at every step that is run."""
 
@@ -186,7 +185,7 @@ EACH_CELL = pytest.mark.parametrize(
 )
 
 
-@MODES
+@EAGER_AND_GRAPH
 @EACH_CELL
 def test_padding_is_not_read(kind, implementation, in_graph):
     """NaN past a row's length reaches neither outputs nor states."""
@@ -202,7 +201,7 @@ def test_padding_is_not_read(kind, implementation, in_graph):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@MODES
+@EAGER_AND_GRAPH
 @EACH_CELL
 def test_row_of_no_length(kind, implementation, in_graph):
     """A row of length 0 gives zeros, and its initial state back."""
@@ -224,7 +223,7 @@ def test_row_of_no_length(kind, implementation, in_graph):
         assert np.all(leaf[1] != np.float32(0.3))
 
 
-@MODES
+@EAGER_AND_GRAPH
 @EACH_CELL
 def test_lengths_past_the_end(kind, implementation, in_graph):
     """Lengths beyond the time axis mean all of it."""
@@ -235,7 +234,7 @@ def test_lengths_past_the_end(kind, implementation, in_graph):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
-@MODES
+@EAGER_AND_GRAPH
 @EACH_CELL
 @pytest.mark.parametrize("lengths", [None, (0, 3)])
 def test_no_steps(kind, implementation, in_graph, lengths):
@@ -256,7 +255,7 @@ def test_no_steps(kind, implementation, in_graph, lengths):
         np.testing.assert_array_equal(leaf, first)
 
 
-@MODES
+@EAGER_AND_GRAPH
 @EACH_CELL
 @pytest.mark.parametrize("lengths", [None, ()])
 def test_no_rows(kind, implementation, in_graph, lengths):
@@ -268,7 +267,7 @@ def test_no_rows(kind, implementation, in_graph, lengths):
         assert leaf.shape == (0, size)
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_no_steps_of_a_counter(in_graph):
     """Nor is anything run over no steps where outputs nest and states are integers."""
     outputs, (rows, run_steps) = run(Counter(), steps(2, 0), None, in_graph)
@@ -303,7 +302,7 @@ class OneRow(Replicator):
 
 
 @pytest.mark.parametrize("lengths", [None, [3, 2]])
-@MODES
+@EAGER_AND_GRAPH
 def test_a_state_of_other_rows_is_refused(in_graph, lengths):
     """TensorFlow would repeat the row, and did."""
 

@@ -8,9 +8,9 @@ import tensorflow as tf
 from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_wrapper_impl
 
 import rnn_mnist_tf.rnn_cell.dropout as dropout_module
+from tests.modes import EAGER_AND_GRAPH
 from tests.oracle import Configuration, assert_parity, component, configurations
 
-EAGER_AND_GRAPH = pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 GRU = (component("GRUCell", num_units=4),)
 BASIC_LSTM = (component("BasicLSTMCell", num_units=4),)
 PEEPHOLE_LSTM = (

@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from rnn_mnist_tf import dynamic_rnn, raw_rnn
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, DropoutWrapper, GRUCell, LSTMStateTuple
+from tests.modes import EAGER_AND_GRAPH
 from tests.unroll.fakes import Counter, Nested, Records, Replicator
 
-MODES = pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 INPUTS = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)
 LENGTHS = (2, 0, 4)
 
@@ -35,7 +35,7 @@ def reading_loop(start, emit=None):
     return loop_fn
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_rows_finish_one_by_one(in_graph):
     """A finished row emits zeros and keeps its state; the loop ends with the last row."""
 
@@ -52,7 +52,7 @@ def test_rows_finish_one_by_one(in_graph):
         np.testing.assert_array_equal(state[row], INPUTS[row, length - 1] if length else [9, 9])
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_finished_rows_stay_finished(in_graph):
     """A row that was finished once is finished, whatever `loop_fn` says afterwards."""
 
@@ -71,7 +71,7 @@ def test_finished_rows_stay_finished(in_graph):
     np.testing.assert_array_equal(state[:, 0], [1, 3])
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_is_dynamic_rnn(in_graph):
     """A loop that only reads is `dynamic_rnn` with lengths."""
     cell = BasicLSTMCell(3)
@@ -89,7 +89,7 @@ def test_is_dynamic_rnn(in_graph):
         np.testing.assert_allclose(leaf, expected_leaf, rtol=1e-5, atol=1e-6)
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_integer_and_scalar_states(in_graph):
     """A scalar counts the steps of the loop, whatever row is finished."""
 
@@ -116,7 +116,7 @@ def counting_loop(first, following):
     return loop_fn
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_loop_state(in_graph):
     """The loop state goes from call to call and comes back at the end."""
 
@@ -127,7 +127,7 @@ def test_loop_state(in_graph):
     assert int(mode(call, in_graph)()) == 13
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_loop_state_kept_by_none(in_graph):
     """A loop state of None leaves the old one."""
 
@@ -137,7 +137,7 @@ def test_loop_state_kept_by_none(in_graph):
     assert int(mode(call, in_graph)()) == 10
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_nested_loop_state(in_graph):
     """A loop state may be a nest, `TensorArray`s in it."""
 
@@ -156,7 +156,7 @@ def test_nested_loop_state(in_graph):
     np.testing.assert_array_equal(written, [0, 10, 20])
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_output_fed_back(in_graph):
     """The next input may be made from the output."""
 
@@ -166,7 +166,7 @@ def test_output_fed_back(in_graph):
     np.testing.assert_array_equal(mode(call, in_graph)()[:, 0, 0], [1, 2, 3])
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_emit_structure(in_graph):
     """What the first call emits says structure, row shapes and dtypes of all the others."""
 
@@ -189,7 +189,7 @@ def test_emit_structure(in_graph):
     assert emitted["pair"][1].shape == (2, 2, 1, 3)
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_no_steps(in_graph):
     """All rows finished at the beginning: no step, and the initial state back."""
 
@@ -208,7 +208,7 @@ def test_no_steps(in_graph):
     np.testing.assert_array_equal(state, np.full((2, 2), 4.0))
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_tensor_array_in_the_state(in_graph):
     """A `TensorArray` in the cell's state is written at every step."""
 
@@ -254,7 +254,7 @@ def test_gradients():
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_unknown_batch(in_graph):
     """The batch may be known at run time only."""
     cell = Replicator(2)
@@ -324,7 +324,7 @@ def test_the_run_is_told_the_shapes_of_all_inputs():
     np.testing.assert_array_equal(state["others"][1], np.ones((2, 2, 2)))  # 0 + 1
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_numpy_in_numpy_out_of_the_loop_function(in_graph):
     """A constant go-symbol and a constant state are taken at every step, not at the first alone."""
     symbol = np.full((3, 2), 7.0, np.float32)
@@ -378,7 +378,7 @@ class Scalars(Replicator):
         return {"row": inputs, "sum": tf.reduce_sum(inputs, 1)}, inputs
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_the_output_of_a_cell_may_be_a_scalar_a_row(in_graph):
     """Emitted as it is, where the first call says None."""
 

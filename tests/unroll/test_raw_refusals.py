@@ -5,9 +5,8 @@ import tensorflow as tf
 
 from rnn_mnist_tf import raw_rnn
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple
+from tests.modes import EAGER_AND_GRAPH
 from tests.unroll.fakes import Replicator
-
-MODES = pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 
 
 def start_with(inputs, state):
@@ -73,7 +72,7 @@ def emit_later(first, later):
     return lambda: raw_rnn(Replicator(3), loop_fn)[1]
 
 
-@MODES
+@EAGER_AND_GRAPH
 @pytest.mark.parametrize(
     ("first", "later"),
     [
@@ -93,7 +92,7 @@ def test_an_output_of_another_structure(first, later, in_graph):
         (tf.function(call) if in_graph else call)()
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_rows_are_not_repeated(in_graph):
     """One row where there are two, or one column where there are three, is an error."""
     for later in (lambda x: x[:1], lambda x: x[:, :1]):
@@ -109,7 +108,7 @@ class TwoOutputs(Replicator):
         return (inputs, inputs), state
 
 
-@MODES
+@EAGER_AND_GRAPH
 def test_a_cell_of_another_output(in_graph):
     """As in `dynamic_rnn`."""
 

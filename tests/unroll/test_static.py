@@ -11,10 +11,10 @@ from rnn_mnist_tf import (
     static_rnn,
 )
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple
+from tests.modes import EAGER_AND_GRAPH
 from tests.unroll.fakes import Counter, Nested, Plain, Replicator
 
 INPUTS = np.random.default_rng(0).standard_normal((3, 4, 2)).astype(np.float32)
-MODES = pytest.mark.parametrize("in_graph", [False, True], ids=["eager", "graph"])
 LENGTHS = pytest.mark.parametrize("lengths", [None, (2, 0, 4), (1, 2, 0)])
 
 
@@ -23,7 +23,7 @@ def steps_of(inputs):
     return tf.unstack(tf.convert_to_tensor(inputs), axis=1)
 
 
-@MODES
+@EAGER_AND_GRAPH
 @LENGTHS
 def test_static_rnn_is_dynamic_rnn(lengths, in_graph):
     """A list of steps gives the list of what `dynamic_rnn` gives, and its state."""
@@ -111,7 +111,7 @@ def run_both_ways(cells, inputs, **options):
     return static_bidirectional_rnn(*cells, inputs, dtype=tf.float32, **options)
 
 
-@MODES
+@EAGER_AND_GRAPH
 @LENGTHS
 def test_both_ways(lengths, in_graph):
     """Outputs of both halves stand side by side; three values come back."""
