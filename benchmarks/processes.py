@@ -82,14 +82,18 @@ def positive_integer(text):
 
 
 def run_main(main):
-    """Runs a program's `main`; a mistake is one line on stderr and exit code 1, Ctrl-C 130."""
+    """Runs a program's `main`; a mistake is one line on stderr and exit code 1.
+
+    Ctrl-C and TERM end it with exit code 130, and the peer that it waits for with it.
+    """
     name = pathlib.Path(sys.argv[0]).name
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except (ValueError, OSError) as error:
         sys.exit(f"{name}: error: {error}")
     except KeyboardInterrupt:
-        print(f"{name}: stopped by Ctrl-C.", file=sys.stderr)
+        print(f"{name}: stopped.", file=sys.stderr)
         sys.exit(130)
 
 

@@ -1,11 +1,19 @@
 """What the benchmarks share: names, medians, the record."""
 
 import argparse
+import contextlib
 import doctest
+import fcntl
 import json
 import math
+import pathlib
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
+import processes
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,6 +78,42 @@ def test_an_interrupted_measurement_keeps_what_was_done(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         record.measure("two", interrupted)
     assert json.loads(path.read_text())["results"] == {"one": 1}
+
+
+PEER = """
+import fcntl, time
+file = open({path!r}, "w")
+fcntl.flock(file, fcntl.LOCK_EX)  # until the process ends, however that is
+print("begun", file=file, flush=True)
+time.sleep(600)
+"""
+BENCHMARK = "from processes import *; run_main(lambda: run_process({peer!r}, []))"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_benchmark_stops_its_peer(tmp_path, number):
+    """One line, and nobody computes on."""
+    peer, path = tmp_path / "peer.py", tmp_path / "lock"
+    peer.write_text(PEER.format(path=str(path)))
+    program = subprocess.Popen(
+        [sys.executable, "-c", BENCHMARK.format(peer=str(peer))],
+        cwd=pathlib.Path(processes.__file__).parent,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not path.exists() or not path.read_text():
+        assert program.poll() is None
+        time.sleep(0.01)
+    program.send_signal(number)
+    assert program.communicate()[1].count("\n") == 1
+    assert program.returncode == 130
+    with open(path) as file:
+        for _ in range(1000):  # a killed process takes a moment to end
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(0.01)
+    pytest.fail("the peer goes on")
 
 
 def test_results_of_other_settings_are_not_mixed(tmp_path):
