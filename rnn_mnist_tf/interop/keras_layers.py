@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, BasicRNNCell, GRUCell, LSTMCell, MultiRNNCell
-from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell
+from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell, as_rnn_cell
 
 _CELLS = (BasicRNNCell, GRUCell, BasicLSTMCell, LSTMCell)
 _KERAS_LAYERS = {
@@ -41,16 +41,16 @@ def to_keras_cell(cell):
     >>> to_keras_cell(cell).reset_after
     False
     """
-    if type(cell) is KerasCell and cell.built:
+    cell = as_rnn_cell(cell)
+    if type(cell) is KerasCell:
+        _input_size(cell)  # raises if it is not built
         return cell.cell
     if type(cell) is MultiRNNCell:
         cells = [to_keras_cell(one) for one in _layers_of(cell)]
         stack = keras.layers.StackedRNNCells(cells, trainable=cell.trainable)
         stack.build((None, _input_size(cell.cells[0])))
         return stack
-    reason = refusal(cell)
-    if reason:
-        _refuse(cell, reason)
+    _check_counterpart(cell)
     target = _new_keras_cell(cell)
     target.build((None, _input_size(cell)))
     target.set_weights(to_keras_weights(cell))
@@ -81,19 +81,25 @@ def to_keras_layers(cell, **arguments):
             "sequence of the one before. Take the last layer's last output."
         )
     layers = []
-    for one in _layers_of(cell):
+    for one in map(as_rnn_cell, _layers_of(cell)):
         inner = to_keras_cell(one)
         if isinstance(inner, keras.layers.StackedRNNCells):
             _refuse(cell, "Keras's StackedRNNCells; pass its cells in a MultiRNNCell")
         if type(inner) not in _KERAS_LAYERS:
             _refuse(cell, f"a {type(inner).__name__}; Keras has no layer for it")
-        config = inner.get_config()
+        config = {**inner.get_config(), **_activations(inner)}
         config.pop("name")  # the cell's
         layer = _KERAS_LAYERS[type(inner)](**{**config, "return_sequences": True, **arguments})
         layer.build((None, None, _input_size(one)))
         layer.set_weights(inner.get_weights())
         layers.append(layer)
     return layers
+
+
+def _activations(inner):
+    """A Keras cell's functions themselves: a configuration has names, which may be another's."""
+    names = ("activation", "recurrent_activation")
+    return {name: getattr(inner, name) for name in names if hasattr(inner, name)}
 
 
 def from_keras(source):
@@ -133,7 +139,8 @@ def from_keras(source):
     if type(inner) not in _KERAS_LAYERS:
         raise TypeError(
             f"Received source={source!r}, expected a SimpleRNN, GRU or LSTM layer or cell of "
-            "Keras's own: what a subclass computes is not known."
+            "Keras's own: what a subclass computes is not known. Pass the layers of a model in a "
+            "list, those of Bidirectional as forward_layer.cell and backward_layer.cell."
         )
     if not inner.built:
         raise ValueError(f"Received {inner.name}, which is not built. Call it, or build it, first.")
@@ -148,9 +155,19 @@ def from_keras(source):
 def refusal(cell):
     """Returns why Keras has no counterpart of a cell, or None.
 
+    Args:
+        cell: any cell, built or not; a stack has the reason of its first cell that has one.
+
     >>> refusal(LSTMCell(4, use_peepholes=True))
     'use_peepholes=True; Keras has no peepholes'
+    >>> refusal(MultiRNNCell([GRUCell(4), keras.layers.LSTMCell(4)])) is None
+    True
     """
+    cell = as_rnn_cell(cell)
+    if type(cell) is KerasCell:
+        return None
+    if type(cell) is MultiRNNCell:
+        return _stack_refusal(cell) or next(filter(None, map(refusal, cell.cells)), None)
     if type(cell) not in _CELLS:  # what a subclass computes is not known
         return f"a {type(cell).__name__}; Keras has none"
     if not isinstance(cell, LSTMCell):
@@ -170,11 +187,25 @@ def _layers_of(cell):
     """The cells of a stack, or the one that is none."""
     if type(cell) is not MultiRNNCell:
         return [cell]
-    if not cell.state_is_tuple:
-        _refuse(cell, "state_is_tuple=False; Keras has no concatenated state")
-    if any(isinstance(one, MultiRNNCell) for one in cell.cells):
-        _refuse(cell, "a stack in a stack; pass all cells in one MultiRNNCell")
+    reason = _stack_refusal(cell)
+    if reason:
+        _refuse(cell, reason)
     return list(cell.cells)
+
+
+def _stack_refusal(stack):
+    """Why Keras has no counterpart of a stack, whatever its cells are, or None."""
+    if not stack.state_is_tuple:
+        return "state_is_tuple=False; Keras has no concatenated state"
+    if any(isinstance(one, MultiRNNCell) for one in stack.cells):
+        return "a stack in a stack; pass all cells in one MultiRNNCell"
+    return None
+
+
+def _check_counterpart(cell):
+    reason = refusal(cell)
+    if reason:
+        _refuse(cell, reason)
 
 
 def _refuse(cell, reason):
@@ -182,8 +213,9 @@ def _refuse(cell, reason):
 
 
 def _input_size(cell):
-    if not cell.built:
-        raise ValueError(f"Received {cell.name}, which is not built. Call it, or build it, first.")
+    own = cell.cell if isinstance(cell, KerasCell) else cell
+    if not own.built:
+        raise ValueError(f"Received {own.name}, which is not built. Call it, or build it, first.")
     if isinstance(cell, MultiRNNCell):
         return _input_size(cell.cells[0])
     if isinstance(cell, KerasCell):
@@ -202,6 +234,8 @@ def _new_keras_cell(cell):
         "dtype": cell.dtype_policy,
         "trainable": cell.trainable,
     }
+    if cell.variable_dtype == "bfloat16":  # in which Keras's orthogonal matrices cannot be drawn
+        arguments["recurrent_initializer"] = "glorot_uniform"
     if isinstance(cell, BasicRNNCell):
         return keras.layers.SimpleRNNCell(**arguments)
     if isinstance(cell, GRUCell):
@@ -215,12 +249,24 @@ def to_keras_weights(cell):
     LSTM: TF1's blocks i, j, f, o become i, f, c, o, and `forget_bias` goes into the bias of f.
     GRU: TF1's r, u and the candidate become z (= u), r, h.
 
+    Args:
+        cell: a built cell that is no stack.
+
+    Raises:
+        ValueError: see `to_keras_cell`; a stack, whose cells have weights of their own.
+
     >>> cell = BasicLSTMCell(1)
     >>> cell.build((None, 1))
     >>> to_keras_weights(cell)[2].tolist()
     [0.0, 1.0, 0.0, 0.0]
     """
+    cell = as_rnn_cell(cell)
+    if type(cell) is MultiRNNCell:
+        _refuse(cell, "several cells; pass one of its cells")
+    _check_counterpart(cell)
     depth = _input_size(cell)
+    if type(cell) is KerasCell:
+        return cell.cell.get_weights()
     weights = [np.asarray(variable) for _, variable in cell.tf1_named_variables()]
     if isinstance(cell, BasicRNNCell):
         kernel, bias = weights
@@ -259,8 +305,8 @@ def _check_keras(cell):
     gate = getattr(cell, "recurrent_activation", keras.activations.sigmoid)
     if gate is not keras.activations.sigmoid:
         raise ValueError(
-            f"Received {cell.name} with recurrent_activation={gate.__name__!r}, expected "
-            "'sigmoid': TF1's gates always have it."
+            f"Received {cell.name} with recurrent_activation={getattr(gate, '__name__', gate)!r}, "
+            "expected 'sigmoid': TF1's gates always have it."
         )
     for name in ("dropout", "recurrent_dropout"):
         if getattr(cell, name, 0):

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from rnn_mnist_tf.interop.keras_layers import to_keras_layers
 from rnn_mnist_tf.rnn_cell import LSTMStateTuple, MultiRNNCell, nest
+from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
 
 class KerasSide(typing.NamedTuple):
@@ -29,19 +30,21 @@ class KerasSide(typing.NamedTuple):
     same_parts: tuple
 
 
-def compare_with_keras(cell, inputs, outputs, state):
+def compare_with_keras(cell, inputs, outputs, state, sequence_length=None, initial_state=None):
     """Runs Keras's layers with a built cell's weights and compares them with the cell's answer.
 
     Args:
         cell: a built cell, or a `MultiRNNCell`; see `to_keras_layers` for which.
         inputs: `[batch, time, input_size]`.
-        outputs, state: what `dynamic_rnn` gave.
+        outputs, state: what `dynamic_rnn` gave, `[batch, time, units]` and the final state.
+        sequence_length, initial_state: what it was given.
 
     Returns:
         A `KerasSide`.
 
     Raises:
-        ValueError: a cell that Keras has no counterpart for.
+        ValueError: a cell that Keras has no counterpart for; outputs of another shape than Keras's,
+            such as with time first.
 
     >>> from rnn_mnist_tf import dynamic_rnn
     >>> from rnn_mnist_tf.rnn_cell import BasicLSTMCell
@@ -51,10 +54,14 @@ def compare_with_keras(cell, inputs, outputs, state):
     >>> side.same_parts, side.outputs_difference < 1e-6
     (('layer 1: h',), True)
     """
-    keras_outputs, keras_states = inputs, []
-    for layer in to_keras_layers(cell, return_state=True):
-        keras_outputs, *layer_state = layer(keras_outputs)
-        keras_states.append(layer_state)
+    cell = as_rnn_cell(cell)
+    keras_outputs, keras_states = _run_keras(cell, inputs, sequence_length, initial_state)
+    if tuple(outputs.shape) != tuple(keras_outputs.shape):
+        raise ValueError(
+            f"Received outputs of shape {tuple(outputs.shape)}, expected "
+            f"{tuple(keras_outputs.shape)}, [batch, time, units]. Run dynamic_rnn on these inputs, "
+            "with time_major=False."
+        )
     cells = cell.cells if isinstance(cell, MultiRNNCell) else [cell]
     mapped = tuple(_as_tf1(one, states) for one, states in zip(cells, keras_states))
     mapped = mapped if isinstance(cell, MultiRNNCell) else mapped[0]
@@ -78,6 +85,29 @@ def compare_with_keras(cell, inputs, outputs, state):
         tuple(differences),
         tuple(same),
     )
+
+
+def _run_keras(cell, inputs, sequence_length, initial_state):
+    """Returns the outputs of the chain of layers, and the states of each layer."""
+    mask = None
+    if sequence_length is not None:
+        mask = tf.sequence_mask(sequence_length, tf.shape(inputs)[1])
+    layers = to_keras_layers(cell, return_state=True, zero_output_for_mask=True)
+    starts = [None] * len(layers)
+    if initial_state is not None:
+        starts = initial_state if isinstance(cell, MultiRNNCell) else [initial_state]
+    outputs, states = inputs, []
+    for layer, start in zip(layers, starts, strict=True):
+        outputs, *layer_state = layer(outputs, mask=mask, initial_state=_as_keras(start))
+        states.append(layer_state)
+    return outputs, states
+
+
+def _as_keras(state):
+    """A layer's state in TF1's structure as Keras's list."""
+    if state is None:
+        return None
+    return [state.h, state.c] if isinstance(state, LSTMStateTuple) else [state]
 
 
 def _as_tf1(cell, states):

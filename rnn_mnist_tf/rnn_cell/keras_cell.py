@@ -1,11 +1,12 @@
 """Keras's own cells with TF1's structures."""
 
 import contextlib
+import re
 
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, snake_case
 from rnn_mnist_tf.rnn_cell.inner import (
     build_inner,
     serialize_cell,
@@ -21,6 +22,12 @@ def as_rnn_cell(cell):
     LSTMStateTuple(c=4, h=4)
     """
     return KerasCell(cell) if isinstance(cell, KerasCell.TAKEN) else cell
+
+
+def _uncounted(cell):
+    """A Keras cell's name without the number that Keras gives: `lstm_cell_2` is `lstm_cell`."""
+    own = snake_case(type(cell).__name__)
+    return own if re.fullmatch(rf"{own}(_\d+)?", cell.name) else cell.name
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -132,8 +139,19 @@ class KerasCell(RNNCell):
         self.cell.reset_recurrent_dropout_mask()
 
     def tf1_named_variables(self):
-        """Returns the Keras cell's variables under its own names; TF1 has none for them."""
-        return [(f"{self.cell.name}/{variable.path}", variable) for variable in self.cell.weights]
+        """Returns the Keras cell's variables under their own names; TF1 has none for them.
+
+        The cell's name stands before them, or its class in snake case where it has none of its own:
+        Keras counts the cells of a process, and a name has to be the same in the next one.
+        """
+        scope = _uncounted(self.cell)
+        if self._layers_of_stack is None:
+            return [(f"{scope}/{variable.name}", variable) for variable in self.cell.weights]
+        return [
+            (f"{scope}/cell_{index}/{name}", variable)
+            for index, layer in enumerate(self._layers_of_stack)
+            for name, variable in layer.tf1_named_variables()
+        ]
 
     def get_config(self):
         """Returns the constructor's arguments."""

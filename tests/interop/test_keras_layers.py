@@ -6,7 +6,14 @@ import pytest
 import tensorflow as tf
 
 from rnn_mnist_tf import dynamic_rnn
-from rnn_mnist_tf.interop import compare_with_keras, from_keras, to_keras_cell, to_keras_layers
+from rnn_mnist_tf.interop import (
+    compare_with_keras,
+    from_keras,
+    refusal,
+    to_keras_cell,
+    to_keras_layers,
+    to_keras_weights,
+)
 from rnn_mnist_tf.rnn_cell import (
     BasicLSTMCell,
     BasicRNNCell,
@@ -16,6 +23,7 @@ from rnn_mnist_tf.rnn_cell import (
     LSTMStateTuple,
     MultiRNNCell,
 )
+from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell
 
 INPUTS = np.random.default_rng(0).normal(size=(3, 6, 5)).astype(np.float32)
 CELLS = {
@@ -165,10 +173,64 @@ def test_from_a_chain_of_layers():
     ],
 )
 def test_refused_with_the_reason(make_cell, reason):
-    """What Keras has no counterpart for is refused, as a cell and as layers."""
+    """What Keras has no counterpart for is refused, as a cell, as layers and as weights."""
+    cell = built(make_cell)
+    assert reason in refusal(cell)
     for convert in (to_keras_cell, to_keras_layers):
         with pytest.raises(ValueError, match=reason):
-            convert(built(make_cell))
+            convert(cell)
+    stack = isinstance(cell, MultiRNNCell) and type(cell) is MultiRNNCell
+    with pytest.raises(ValueError, match="several cells" if stack else reason):
+        to_keras_weights(cell)
+
+
+@ALL
+def test_nothing_is_refused_without_a_reason(make_cell):
+    """What can be converted has no refusal, built or not."""
+    assert refusal(make_cell()) is None
+    assert refusal(built(make_cell)) is None
+
+
+def test_cells_of_keras_s_own():
+    """They are their own counterparts, adapted or not, once they are built."""
+    inner = keras.layers.LSTMCell(4)
+    assert refusal(inner) is None
+    for cell in (inner, KerasCell(inner)):
+        with pytest.raises(ValueError, match="not built"):
+            to_keras_cell(cell)
+    expected, _ = run(inner)
+    assert to_keras_cell(inner) is inner
+    for weights, own in zip(to_keras_weights(KerasCell(inner)), inner.get_weights(), strict=True):
+        np.testing.assert_array_equal(weights, own)
+    (layer,) = to_keras_layers(inner)
+    assert_near(layer(INPUTS), expected)
+
+
+def relu(values):
+    """A user's function with a name of Keras's."""
+    return tf.minimum(tf.nn.relu(values), 0.1)
+
+
+@pytest.mark.parametrize("activation", [relu, tf.sin, keras.layers.LeakyReLU()])
+@pytest.mark.parametrize("kind", [BasicRNNCell, GRUCell, BasicLSTMCell])
+def test_activations_of_a_user_s(kind, activation):
+    """They are taken as they are, not by name."""
+    cell = built(lambda: kind(4, activation=activation))
+    expected, _ = run(cell)
+    (layer,) = to_keras_layers(cell)
+    assert_near(layer(INPUTS), expected)
+    assert_near(run(from_keras(layer))[0], expected)
+
+
+@pytest.mark.parametrize("kind", [BasicRNNCell, GRUCell, BasicLSTMCell])
+def test_sixteen_bits(kind):
+    """A cell of bfloat16 is converted with the very same weights."""
+    cell = kind(4, dtype="bfloat16")
+    cell.build((None, INPUTS.shape[-1]))
+    (layer,) = to_keras_layers(cell)
+    for weights, expected in zip(layer.get_weights(), to_keras_weights(cell), strict=True):
+        np.testing.assert_array_equal(weights, expected)
+    assert layer(INPUTS).dtype == tf.bfloat16
 
 
 @pytest.mark.parametrize(
@@ -176,6 +238,7 @@ def test_refused_with_the_reason(make_cell, reason):
     [
         (keras.layers.GRU(4), "reset_after=True"),
         (keras.layers.LSTM(4, recurrent_activation="hard_sigmoid"), "recurrent_activation"),
+        (keras.layers.LSTM(4, recurrent_activation=keras.layers.ReLU()), "recurrent_activation"),
         (keras.layers.SimpleRNN(4, use_bias=False), "use_bias=False"),
         (keras.layers.LSTM(4, recurrent_dropout=0.5), "recurrent_dropout=0.5"),
         (keras.layers.LSTM(4, go_backwards=True), "go_backwards=True"),
@@ -212,6 +275,7 @@ class DoubledKerasStack(keras.layers.StackedRNNCells):
     "make_layer",
     [
         lambda: keras.layers.Dense(4),
+        lambda: keras.layers.Bidirectional(keras.layers.LSTM(4)),
         lambda: DoubledLSTM(4),
         lambda: keras.layers.RNN(DoubledLSTM(4)),
         lambda: DoubledLayer(4),
@@ -273,3 +337,29 @@ def test_compare_with_keras(make_cell):
     scale = max(float(tf.reduce_max(tf.abs(leaf))) for leaf in tf.nest.flatten([outputs, state]))
     worst = max(side.outputs_difference, *(value for _, value in side.state_differences))
     assert worst <= 1e-5 * scale
+
+
+@pytest.mark.parametrize("from_zeros", [True, False])
+@pytest.mark.parametrize("lengths", [None, [6, 2, 4]])
+@ALL
+def test_compare_with_lengths_and_a_start(make_cell, lengths, from_zeros):
+    """Keras's layers are run on as many steps, from the same state."""
+    cell, start = built(make_cell), None
+    if not from_zeros:
+        generator = tf.random.Generator.from_seed(1)
+        start = tf.nest.map_structure(lambda size: generator.normal([3, size]), cell.state_size)
+    outputs, state = dynamic_rnn(cell, INPUTS, lengths, start, dtype=tf.float32)
+    side = compare_with_keras(cell, INPUTS, outputs, state, lengths, start)
+    scale = max(float(tf.reduce_max(tf.abs(leaf))) for leaf in tf.nest.flatten([outputs, state]))
+    worst = max(side.outputs_difference, *(value for _, value in side.state_differences))
+    assert worst <= 1e-5 * scale
+
+
+def test_compare_time_first():
+    """Outputs of another shape than Keras's are no difference but a mistake."""
+    cell = GRUCell(4)
+    outputs, state = dynamic_rnn(
+        cell, INPUTS.transpose([1, 0, 2]), dtype=tf.float32, time_major=True
+    )
+    with pytest.raises(ValueError, match=r"outputs of shape \(6, 3, 4\), expected \(3, 6, 4\)"):
+        compare_with_keras(cell, INPUTS, outputs, state)

@@ -86,6 +86,26 @@ def test_variables_are_the_keras_cell_s(kind):
 
 
 @EACH
+def test_names_are_the_same_in_another_process(kind):
+    """Keras counts cells; names do not, and those of a stack's layers differ."""
+    first, second = (KerasCell(CELLS[kind][0]()) for _ in range(2))
+    for cell in (first, second):
+        cell.build((None, 5))
+    names = list(first.tf1_variables())
+    assert list(second.tf1_variables()) == names
+    assert len(names) == len(first.weights)
+
+
+def test_a_given_name():
+    """It stays."""
+    cell = KerasCell(layers.GRUCell(4, name="gru_2"))
+    cell.build((None, 5))
+    assert list(cell.tf1_variables("")) == [
+        f"gru_2/{v}" for v in ("kernel", "recurrent_kernel", "bias")
+    ]
+
+
+@EACH
 def test_configuration(kind):
     """The configuration makes an equal cell."""
     cell = KerasCell(CELLS[kind][0]())
