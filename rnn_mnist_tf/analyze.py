@@ -10,7 +10,7 @@ from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.pretrained import define_data_flags
 from rnn_mnist_tf.report.analyses import ANALYSES
-from rnn_mnist_tf.training.files import write_text
+from rnn_mnist_tf.training.files import make_writable, write_text
 from rnn_mnist_tf.training.strategy import configure_threads
 from rnn_mnist_tf.training.workdir import (
     check_dataset,
@@ -76,6 +76,7 @@ def run(
         InputError: no complete run, or an output that cannot be written.
         ValueError: a model that an analysis does not apply to.
     """
+    before = _read_output(output)  # a wrong place is known before minutes of measuring
     model, description = load_model(workdir)
     if dataset is None:
         dataset = load_run_dataset(description, name, data_dir, tfds_dir)
@@ -83,15 +84,22 @@ def run(
     images = dataset.train_images[:_IMAGES]
     figures = {name: ANALYSES[name](model, images) for name in analyses}
     if output:
-        path = pathlib.Path(output)
-        try:
-            before = json.loads(path.read_text()) if path.is_file() else {}
-            write_text(path, json.dumps({**before, **figures}, indent=2) + "\n")
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"Received output={output!r}, expected a JSON file that can be written: {error}."
-            ) from error
+        write_text(output, json.dumps({**before, **figures}, indent=2) + "\n")
     return figures
+
+
+def _read_output(output):
+    """Returns the figures that an output has already."""
+    if not output:
+        return {}
+    path = pathlib.Path(output)
+    make_writable(path.parent, f"output={output!r}")
+    try:
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"Received output={output!r}, expected a JSON file of figures: {error}."
+        ) from error
 
 
 def main(values):

@@ -1,5 +1,6 @@
 """Is the final state the same as `outputs[:, -1, :]`? `python -m rnn_mnist_tf.semantics`."""
 
+import pathlib
 import sys
 import types
 import typing
@@ -10,6 +11,7 @@ import tensorflow as tf
 from absl import flags
 
 from rnn_mnist_tf.door import run_door
+from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.interop import compare_with_keras
 from rnn_mnist_tf.report.semantics import format_answers, save_diagrams
 from rnn_mnist_tf.rnn_cell import (
@@ -23,6 +25,7 @@ from rnn_mnist_tf.rnn_cell import (
     MultiRNNCell,
     ResidualWrapper,
 )
+from rnn_mnist_tf.training.files import make_writable
 from rnn_mnist_tf.unroll import compare_last_output
 
 FORMATS = ("table", "markdown", "json")
@@ -191,8 +194,17 @@ def define_flags(flag_values):
     flags.DEFINE_integer("seed", 0, "Of weights and inputs.", flag_values=flag_values)
 
 
+def _check_picture(picture):
+    path = pathlib.Path(picture)
+    if path.suffix.lower() != ".png" or path.is_dir():
+        raise InputError(f"Received picture={picture!r}, expected a file that ends in .png.")
+    make_writable(path.parent, f"picture={picture!r}")
+
+
 def main(values):
     """Runs the door for parsed flags. Returns the exit code: 1 if a verdict failed."""
+    if values.picture:
+        _check_picture(values.picture)
     answers = run(values.seed)
     print(format_answers(answers, values.format))
     if values.picture:

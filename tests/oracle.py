@@ -224,8 +224,11 @@ def _gradient_names(numbers):
     return ["inputs", *(f"initial_state leaf {leaf}" for leaf in leaves), *numbers.weights]
 
 
-def run_oracle(configuration, numbers):
-    """Returns the `Result` of TensorFlow 1's cells, run by its loop in a graph."""
+def run_oracle(configuration, numbers, checkpoint=None):
+    """Returns the `Result` of TensorFlow 1's cells, run by its loop in a graph.
+
+    With a path, TensorFlow 1's `Saver` writes the weights there.
+    """
     with tf.Graph().as_default(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         cells = _make_cells(tf1_rnn_cell, configuration)
@@ -242,6 +245,8 @@ def run_oracle(configuration, numbers):
         with tf.compat.v1.Session() as session:
             for name, value in numbers.weights.items():
                 variables[name].load(value, session)
+            if checkpoint:
+                tf.compat.v1.train.Saver().save(session, str(checkpoint))
             outputs, state, gradients = session.run((outputs, state, gradients))
     return Result(outputs, state, dict(zip(_gradient_names(numbers), gradients)))
 

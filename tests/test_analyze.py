@@ -56,8 +56,20 @@ def test_wrong_input(knock, arguments, code, word):
     assert_refused(knock(*arguments), code, "analyze: error: ", word)
 
 
+@pytest.mark.parametrize("content", ["", "[1]", "5", "null", "{", None])
+def test_a_wrong_output(trained, digits, tmp_path, content, monkeypatch):
+    """An error that names it, before anything is measured; what is there stays."""
+    monkeypatch.setitem(analyze.ANALYSES, "speed", lambda *_: pytest.fail("measured"))
+    path = tmp_path / "mine.json"
+    path.mkdir() if content is None else path.write_text(content)
+    with pytest.raises(ValueError, match=f"output='{path}'"):
+        analyze.run(trained, ["speed"], digits, str(path))
+    assert content is None or path.read_text() == content
+
+
 def test_an_output_that_cannot_be_written(trained, digits, tmp_path):
-    """One line that names it."""
-    for output in ("/proc/none", tmp_path):
+    """So is a place where no file can be."""
+    (tmp_path / "file").touch()
+    for output in ("/proc/none/x.json", tmp_path / "file" / "x.json"):
         with pytest.raises(ValueError, match=str(output)):
-            analyze.run(trained, ["speed"], digits, f"{output}/x.json/y")
+            analyze.run(trained, ["speed"], digits, str(output))

@@ -8,6 +8,7 @@ from PIL import Image
 
 from rnn_mnist_tf import semantics
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell
+from tests.doors import Answer, assert_refused
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +89,13 @@ def test_picture(tmp_path, capsys):
         colors = np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0).tolist()
     assert [144, 238, 144] in colors  # lightgreen
     assert [255, 160, 122] in colors  # lightsalmon
+
+
+@pytest.mark.parametrize("picture", ["diagrams.jpg", "diagrams", "none/x.png", "folder.png"])
+def test_a_wrong_picture(picture, tmp_path, capsys, monkeypatch):
+    """One line that names it, before any case is run."""
+    monkeypatch.setattr(semantics, "run", lambda _: pytest.fail("run"))
+    (tmp_path / "none").touch()
+    (tmp_path / "folder.png").mkdir()
+    code = semantics.cli(["semantics", f"--picture={tmp_path / picture}"])
+    assert_refused(Answer(code, *capsys.readouterr()), 1, "semantics: error: ", picture)

@@ -9,8 +9,10 @@ from rnn_mnist_tf.unroll import DynamicRNN
 HEADS = ("last", "mean", "attention")
 
 
-def run_over_time(cell, sequence, name):
+def run_over_time(cell, sequence, name, scope="rnn"):
     """Returns the outputs of a cell over `[time, batch, input_size]`, time first.
+
+    The layer has the name, a cell of this package its variables in the scope.
 
     >>> run_over_time(keras.layers.GRUCell(4), keras.Input((2, 3), batch_size=5), "rnn").shape
     (5, 2, 4)
@@ -21,7 +23,7 @@ def run_over_time(cell, sequence, name):
         swap = (1, 0, 2)
         outputs, *_ = layer(keras.ops.transpose(sequence, swap))
         return keras.ops.transpose(outputs, swap)
-    return DynamicRNN(cell, time_major=True, return_state=False, name=name)(sequence)
+    return DynamicRNN(cell, time_major=True, return_state=False, name=name, scope=scope)(sequence)
 
 
 def run_directions(cell, cell_bw, sequence):
@@ -32,11 +34,13 @@ def run_directions(cell, cell_bw, sequence):
     >>> [outputs.shape for outputs in run_directions(GRUCell(4), GRUCell(2), sequence)]
     [(5, None, 4), (5, None, 2)]
     """
-    directions = [run_over_time(cell, sequence, "rnn")]
-    if cell_bw is not None:
-        backward = ReverseTime(name="reverse_inputs")(sequence)
-        directions.append(run_over_time(cell_bw, backward, "rnn_backward"))
-    return directions
+    if cell_bw is None:
+        return [run_over_time(cell, sequence, "rnn")]
+    backward = ReverseTime(name="reverse_inputs")(sequence)
+    return [
+        run_over_time(cell, sequence, "rnn", "bidirectional_rnn/fw"),
+        run_over_time(cell_bw, backward, "rnn_backward", "bidirectional_rnn/bw"),
+    ]
 
 
 def apply_head(head, directions):

@@ -4,7 +4,13 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
-from rnn_mnist_tf.rnn_cell.checks import check_units, get_activation, get_initializer, refuse_reuse
+from rnn_mnist_tf.rnn_cell.checks import (
+    check_units,
+    get_activation,
+    get_initializer,
+    refuse_reuse,
+    serialize_activation,
+)
 
 
 def basic_rnn_step(inputs, state, kernel, bias, activation=tf.tanh):
@@ -140,7 +146,7 @@ class BasicRNNCell(LayerRNNCell):
         return {
             **super().get_config(),
             "num_units": self.num_units,
-            "activation": keras.activations.serialize(self.activation),
+            "activation": serialize_activation(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
         }
@@ -241,7 +247,7 @@ class GRUCell(LayerRNNCell):
         return {
             **super().get_config(),
             "num_units": self.num_units,
-            "activation": keras.activations.serialize(self.activation),
+            "activation": serialize_activation(self.activation),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "bias_initializer": bias_initializer and keras.initializers.serialize(bias_initializer),
         }

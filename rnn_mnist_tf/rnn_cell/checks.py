@@ -145,3 +145,23 @@ def get_activation(activation):
     if callable(activation):
         activation = _KERAS_ACTIVATIONS.get(activation, activation)
     return keras.activations.get(activation)
+
+
+def serialize_activation(activation):
+    """Returns what a configuration holds of an activation.
+
+    Raises:
+        ValueError: a user's function with the name of one of Keras's, which would be loaded in its
+            place.
+
+    >>> serialize_activation(keras.activations.relu)
+    'relu'
+    """
+    serialized = keras.activations.serialize(activation)
+    if isinstance(serialized, str) and activation is not keras.activations.get(serialized):
+        raise ValueError(
+            f"Received activation={activation!r}, expected a name that Keras has not: "
+            f"{serialized!r} would be loaded as Keras's own. Rename it, or register it with "
+            "keras.saving.register_keras_serializable."
+        )
+    return serialized

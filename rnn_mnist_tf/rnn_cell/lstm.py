@@ -12,6 +12,7 @@ from rnn_mnist_tf.rnn_cell.checks import (
     get_activation,
     get_initializer,
     refuse_reuse,
+    serialize_activation,
 )
 
 
@@ -241,7 +242,7 @@ class LSTMCell(LayerRNNCell):
             "proj_clip": self.proj_clip,
             "forget_bias": self.forget_bias,
             "state_is_tuple": self.state_is_tuple,
-            "activation": keras.activations.serialize(self.activation),
+            "activation": serialize_activation(self.activation),
             "bias_initializer": keras.initializers.serialize(self.bias_initializer),
         }
 

@@ -72,7 +72,8 @@ def last_relevant_output(outputs, sequence_length=None, time_major=False):
         `[batch, ...]`.
 
     Raises:
-        ValueError: fewer than two dimensions, or lengths that are not a vector of whole numbers.
+        ValueError: fewer than two dimensions, or lengths that are not a vector of whole numbers,
+            one for each row.
 
     >>> last_relevant_output(tf.constant([[[1.0], [2.0], [0.0]]]), [2]).numpy().tolist()
     [[2.0]]
@@ -88,10 +89,10 @@ def last_relevant_output(outputs, sequence_length=None, time_major=False):
     if sequence_length is None:
         return outputs[:, -1]
     lengths = tf.convert_to_tensor(sequence_length)
-    if not lengths.dtype.is_integer or lengths.shape.rank not in (None, 1):
+    if not lengths.dtype.is_integer or not lengths.shape.is_compatible_with(outputs.shape[:1]):
         raise ValueError(
             f"Received sequence_length of dtype {lengths.dtype.name} and shape {lengths.shape}, "
-            "expected a vector of whole numbers, one for each row."
+            f"expected whole numbers of shape {outputs.shape[:1]}, one for each row."
         )
     lengths = tf.cast(lengths, tf.int32)
     steps = tf.shape(outputs)[1]

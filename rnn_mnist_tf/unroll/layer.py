@@ -18,6 +18,8 @@ class DynamicRNN(keras.layers.Layer):
         time_major: whether the time axis comes first, in inputs and outputs.
         return_state: whether the call gives `(outputs, state)` or the outputs alone.
         implementation: see `dynamic_rnn`.
+        scope: see `dynamic_rnn`. Two layers that are the halves of a bidirectional loop have TF1's
+            names with `bidirectional_rnn/fw` and `bidirectional_rnn/bw`.
 
     Call arguments:
         inputs: `[batch, time, input_size]`, or `[time, batch, input_size]` if `time_major`.
@@ -40,7 +42,15 @@ class DynamicRNN(keras.layers.Layer):
     ((None, 28, 4), [(None, 8), (None, 4)])
     """
 
-    def __init__(self, cell, time_major=False, return_state=True, implementation="auto", **kwargs):
+    def __init__(
+        self,
+        cell,
+        time_major=False,
+        return_state=True,
+        implementation="auto",
+        scope=None,
+        **kwargs,
+    ):
         cell = check_cell(cell)
         if implementation not in IMPLEMENTATIONS:
             raise ValueError(
@@ -51,12 +61,14 @@ class DynamicRNN(keras.layers.Layer):
         self.time_major = bool(time_major)
         self.return_state = bool(return_state)
         self.implementation = implementation
+        self.scope = getattr(scope, "name", scope)
         self.supports_masking = False
 
     def build(self, inputs_shape):
         """Builds the cell for one step of the inputs."""
         if isinstance(self.cell, RNNCell):
             self.cell.adopt_dtype(self.dtype_policy)
+            self.cell.set_scope(self.scope)
         build_inner(self.cell, self._step_shape(inputs_shape))
 
     def _step_shape(self, shape):
@@ -85,6 +97,7 @@ class DynamicRNN(keras.layers.Layer):
             dtype=self.compute_dtype,
             time_major=self.time_major,
             training=bool(training) if training is None else training,
+            scope=self.scope,
             implementation=self.implementation,
         )
         return (outputs, state) if self.return_state else outputs
@@ -97,6 +110,7 @@ class DynamicRNN(keras.layers.Layer):
             "time_major": self.time_major,
             "return_state": self.return_state,
             "implementation": self.implementation,
+            "scope": self.scope,
         }
 
     @classmethod

@@ -205,6 +205,29 @@ def test_activations_of_tensorflow_can_be_saved(function, name):
     np.testing.assert_array_equal(again(values), activation(values))
 
 
+def make_relu():
+    """Returns a new function of a user's, with a name of Keras's."""
+
+    def relu(values):
+        return tf.minimum(tf.nn.relu(values), 0.1)
+
+    return relu
+
+
+@pytest.mark.parametrize("kind", [BasicRNNCell, GRUCell, BasicLSTMCell, LSTMCell])
+def test_an_activation_that_would_be_loaded_as_keras_s(kind):
+    """A configuration that means another function is refused; a registered one is kept."""
+    with pytest.raises(ValueError, match="'relu' would be loaded as Keras's"):
+        kind(2, activation=make_relu()).get_config()
+    register = keras.saving.register_keras_serializable("tests", f"relu_of_{kind.__name__}")
+    registered = register(make_relu())
+    cell = kind(2, activation=registered)
+    assert kind.from_config(cell.get_config()).activation is registered
+    assert kind.from_config(kind(2, activation="relu").get_config()).activation is (
+        keras.activations.relu
+    )
+
+
 def test_unknown_activation():
     """A name that Keras does not know is refused."""
     with pytest.raises(ValueError, match="no_such_function"):

@@ -47,7 +47,8 @@ def test_last_relevant_output_of_more_dimensions():
     [
         (np.zeros(3), None, "expected \\[batch, time"),
         (INPUTS, [1.0, 2.0, 3.0], "whole numbers"),
-        (INPUTS, [[1], [2], [3]], "vector"),
+        (INPUTS, [[1], [2], [3]], "one for each row"),
+        (INPUTS, [1], "one for each row"),
     ],
 )
 def test_last_relevant_output_errors(outputs, lengths, message):

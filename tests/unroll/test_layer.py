@@ -154,7 +154,9 @@ def test_saved_functional_model(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("options", [{}, {"time_major": True}, {"return_state": False}])
+@pytest.mark.parametrize(
+    "options", [{}, {"time_major": True}, {"return_state": False}, {"scope": "encoder"}]
+)
 def test_configuration(options):
     """The configuration makes an equal layer."""
     layer = DynamicRNN(make_stack(), implementation="loop", name="reader", **options)
@@ -163,6 +165,7 @@ def test_configuration(options):
     assert (again.name, again.implementation) == ("reader", "loop")
     assert again.time_major == options.get("time_major", False)
     assert again.return_state == options.get("return_state", True)
+    assert again.scope == options.get("scope")
 
 
 def test_variables():
@@ -175,6 +178,18 @@ def test_variables():
     assert {id(v) for v in layer.trainable_variables} == {
         id(v) for v in stack.tf1_variables().values()
     }
+
+
+def test_scope():
+    """The halves of a bidirectional loop have TF1's names, and no name twice."""
+    halves = {name: BasicLSTMCell(4) for name in ("fw", "bw")}
+    for name, cell in halves.items():
+        layer = DynamicRNN(cell, scope=f"bidirectional_rnn/{name}")
+        layer.build((None, None, DEPTH))
+        expected = [f"bidirectional_rnn/{name}/basic_lstm_cell/{v}" for v in ("kernel", "bias")]
+        assert list(cell.tf1_variables()) == expected
+        layer(INPUTS)
+        assert list(cell.tf1_variables()) == expected
 
 
 def test_dtype():
