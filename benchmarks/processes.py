@@ -4,6 +4,7 @@ It imports nothing but Python's own library, so that no peer runs with another p
 """
 
 import argparse
+import hashlib
 import importlib.util
 import json
 import math
@@ -139,6 +140,20 @@ def run_process(program, arguments, tuned=False):
     return json.loads(finished.stdout.strip().splitlines()[-1])
 
 
+def digest_files(*paths):
+    """Returns one sha256 of files, and of all files in directories, for settings of a `Record`.
+
+    >>> digest_files(__file__) == digest_files(__file__, __file__)
+    False
+    """
+    digest = hashlib.sha256()
+    for path in map(pathlib.Path, paths):
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            if file.is_file():
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
 class Record:
     """Results by name, each measured once and kept.
 
@@ -148,7 +163,7 @@ class Record:
         settings: what the results depend on.
 
     Raises:
-        ValueError: the file was measured with other settings.
+        ValueError: the file was measured with other settings, or is no record.
 
     >>> record = Record(None, {})
     >>> record.measure("one", lambda: 1), record.measure("one", lambda: 2)
@@ -164,7 +179,7 @@ class Record:
         if not self.path.parent.is_dir():
             raise ValueError(f"Received --output={path}, expected a file in a directory.")
         if self.path.exists():
-            known = json.loads(self.path.read_text())
+            known = self._read()
             other = [k for k, v in self.settings.items() if known["settings"].get(k) != v]
             if other:
                 raise ValueError(
@@ -172,6 +187,16 @@ class Record:
                     f"{' and '.join(other)}, expected the same. Name another file."
                 )
             self.results = known["results"]
+
+    def _read(self):
+        try:
+            known = json.loads(self.path.read_text())
+            return {name: dict(known[name]) for name in ("settings", "results")}
+        except (ValueError, TypeError, KeyError) as error:
+            raise ValueError(
+                f"Received --output={self.path}, expected a record of this program: {error!r}. "
+                "Name another file."
+            ) from error
 
     def measure(self, name, function):
         """Returns the result of that name; calls the function if there is none yet."""

@@ -20,6 +20,7 @@ from processes import (
     TUNED_ALLOCATOR,
     Parser,
     Record,
+    digest_files,
     machine,
     median,
     positive_integer,
@@ -34,6 +35,7 @@ from processes import (
 
 TARGET = 0.98
 OURS = "ours, fast.flags"
+RECIPE = pathlib.Path(__file__).parent.parent / "flags" / "fast.flags"
 OPTIMIZERS = ("adadelta", "sgd")
 
 
@@ -55,8 +57,7 @@ def ours(arguments):
     configure_threads()
     values = flags.FlagValues()
     define_flags(values)
-    recipe = pathlib.Path(__file__).parent.parent / "flags" / "fast.flags"
-    values(["time_to_accuracy", f"--flagfile={recipe}", f"--seed={arguments.seed}"])
+    values(["time_to_accuracy", f"--flagfile={RECIPE}", f"--seed={arguments.seed}"])
     config = read_config(values)
     with np.load(arguments.digits) as digits:
         trainer = Trainer(config, digits["train_images"], digits["train_labels"], 10)
@@ -152,7 +153,12 @@ def main():
         print(json.dumps(PEERS[arguments.peer](arguments)))
         return
     require("torch")
-    settings = {"target": TARGET, "max_epochs": arguments.max_epochs}
+    settings = {
+        "target": TARGET,
+        "max_epochs": arguments.max_epochs,
+        "digits": digest_files(arguments.data_dir),
+        "recipe": digest_files(RECIPE),
+    }
     record = Record(arguments.output, settings)
     with tempfile.TemporaryDirectory() as folder:
         common = [f"--data_dir={arguments.data_dir}", f"--max_epochs={arguments.max_epochs}"]
