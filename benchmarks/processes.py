@@ -4,7 +4,6 @@ It imports nothing but Python's own library, so that no peer runs with another p
 """
 
 import argparse
-import hashlib
 import importlib.util
 import json
 import math
@@ -138,20 +137,6 @@ def run_process(program, arguments, tuned=False):
     if finished.returncode:
         raise RuntimeError(f"{program} {arguments} failed:\n{finished.stderr[-2000:]}")
     return json.loads(finished.stdout.strip().splitlines()[-1])
-
-
-def digest_files(*paths):
-    """Returns one sha256 of files, and of all files in directories, for settings of a `Record`.
-
-    >>> digest_files(__file__) == digest_files(__file__, __file__)
-    False
-    """
-    digest = hashlib.sha256()
-    for path in map(pathlib.Path, paths):
-        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-            if file.is_file():
-                digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
 
 
 class Record:

@@ -9,6 +9,7 @@ without tracing, and PyTorch's first steps are made before, on another model. Bo
 test set after each epoch, here only, and choose nothing else by it.
 """
 
+import hashlib
 import json
 import math
 import pathlib
@@ -20,7 +21,6 @@ from processes import (
     TUNED_ALLOCATOR,
     Parser,
     Record,
-    digest_files,
     machine,
     median,
     positive_integer,
@@ -40,10 +40,15 @@ OPTIMIZERS = ("adadelta", "sgd")
 
 
 def prepare(arguments):
-    """Writes the digits where peers without TensorFlow can read them."""
+    """Writes the digits where peers without TensorFlow can read them. Returns their sha256."""
     from rnn_mnist_tf.data.idx import read_idx_directory
 
-    np.savez(arguments.digits, **read_idx_directory(arguments.data_dir))
+    digits = read_idx_directory(arguments.data_dir)
+    np.savez(arguments.digits, **digits)
+    digest = hashlib.sha256()
+    for name in sorted(digits):
+        digest.update(np.ascontiguousarray(digits[name]).tobytes())
+    return digest.hexdigest()
 
 
 def ours(arguments):
@@ -153,18 +158,16 @@ def main():
         print(json.dumps(PEERS[arguments.peer](arguments)))
         return
     require("torch")
-    settings = {
-        "target": TARGET,
-        "max_epochs": arguments.max_epochs,
-        "digits": digest_files(arguments.data_dir),
-        "recipe": digest_files(RECIPE),
-    }
-    record = Record(arguments.output, settings)
     with tempfile.TemporaryDirectory() as folder:
         common = [f"--data_dir={arguments.data_dir}", f"--max_epochs={arguments.max_epochs}"]
         common.append(f"--digits={folder}/digits.npz")
-        run_process("time_to_accuracy.py", [*common, "--peer=prepare"])
-        runs = run(record, common, arguments.seeds)
+        settings = {
+            "target": TARGET,
+            "max_epochs": arguments.max_epochs,
+            "digits": run_process("time_to_accuracy.py", [*common, "--peer=prepare"]),
+            "recipe": RECIPE.read_text(),
+        }
+        runs = run(Record(arguments.output, settings), common, arguments.seeds)
     print(machine(), "; tuned:", " ".join(f"{k}={v}" for k, v in TUNED_ALLOCATOR.items()))
     print(make_table(runs, arguments.max_epochs))
 

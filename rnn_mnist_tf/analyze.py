@@ -76,15 +76,15 @@ def run(
         InputError: no complete run, or an output that cannot be written.
         ValueError: a model that an analysis does not apply to.
     """
-    before = _read_output(output)  # a wrong place is known before minutes of measuring
     model, description = load_model(workdir)
     if dataset is None:
         dataset = load_run_dataset(description, name, data_dir, tfds_dir)
         check_dataset(description, dataset)
+    _read_output(output)  # a wrong place is known before minutes of measuring
     images = dataset.train_images[:_IMAGES]
     figures = {name: ANALYSES[name](model, images) for name in analyses}
     if output:
-        write_text(output, json.dumps({**before, **figures}, indent=2) + "\n")
+        write_text(output, json.dumps({**_read_output(output), **figures}, indent=2) + "\n")
     return figures
 
 
@@ -93,7 +93,7 @@ def _read_output(output):
     if not output:
         return {}
     path = pathlib.Path(output)
-    make_writable(path.parent, f"output={output!r}")
+    make_writable(path.parent, f"output={output!r}", "a file in a directory that can be written")
     try:
         return dict(json.loads(path.read_text())) if path.exists() else {}
     except (OSError, ValueError, TypeError) as error:

@@ -1,6 +1,5 @@
 """What all doors share: flags of their own, one line for a mistake, an exit code."""
 
-import codecs
 import os
 import pathlib
 import sys
@@ -14,6 +13,7 @@ from rnn_mnist_tf.errors import one_line
 
 _PACKAGE = pathlib.Path(__file__).parent
 _LONGEST_REASON = 200
+_BYTE_ORDER_MARK = "\ufeff"  # the first line of such a flag file is no flag, but a stray argument
 _PLACES = ("workdir", "data_dir", "tfds_dir", "output", "results", "picture")
 
 
@@ -43,11 +43,16 @@ def run_door(name, summary, define_flags, main, argv=None, takes_files=False):
     flags.DEFINE_bool("traceback", False, "Show where an error arose.", flag_values=values)
     define_flags(values)
     try:
-        arguments = [find_flagfile(argument) for argument in join_flagfile(argv[1:])]
-        _check_flagfiles(arguments)
-        files = values([argv[0], *arguments])[1:]
+        files = values([argv[0], *map(find_flagfile, join_flagfile(argv[1:]))])[1:]
     except (flags.Error, OSError, UnicodeError) as error:
         return _fail(name, error, 2)
+    if any(file.startswith(_BYTE_ORDER_MARK) for file in files):
+        return _fail(
+            name,
+            "Received a flag file that begins with a byte order mark, expected plain UTF-8. Save "
+            "it without the mark.",
+            2,
+        )
     if files and not takes_files:
         return _fail(
             name, f"Received stray arguments {files}, expected only flags (--name=value).", 2
@@ -110,20 +115,6 @@ def find_flagfile(argument):
         if path.startswith("flags/") and (root / path).is_file():
             return f"{name}={root / path}"
     return argument
-
-
-def _check_flagfiles(arguments):
-    """Refuses flag files with a byte order mark, which would be an invisible part of a flag."""
-    for argument in arguments:
-        name, _, path = argument.partition("=")
-        if name.lstrip("-") != "flagfile" or not os.path.isfile(path):
-            continue
-        with open(path, "rb") as file:
-            if file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
-                raise flags.Error(
-                    f"Received flagfile={path!r}, which begins with a byte order mark, expected "
-                    "plain UTF-8. Save it without the mark."
-                )
 
 
 def _describe_exhaustion(error):

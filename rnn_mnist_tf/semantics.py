@@ -198,7 +198,7 @@ def _check_picture(picture):
     path = pathlib.Path(picture)
     if path.suffix.lower() != ".png" or path.is_dir():
         raise InputError(f"Received picture={picture!r}, expected a file that ends in .png.")
-    make_writable(path.parent, f"picture={picture!r}")
+    make_writable(path.parent, f"picture={picture!r}", "a file in a directory that can be written")
 
 
 def main(values):

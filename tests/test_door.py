@@ -112,12 +112,18 @@ def test_wrong_flag_files(knock, tmp_path, content):
     assert_refused(answer, 2, "test: error: ")
 
 
-def test_a_byte_order_mark(knock, tmp_path):
-    """Some editors write one before the first flag, where nobody sees it."""
+@pytest.mark.parametrize("takes_files", [False, True])
+@pytest.mark.parametrize("first", ["--seed=7", "# a comment"])
+@pytest.mark.parametrize("named", ["marked.flags", "nested.flags", "~/marked.flags"])
+def test_a_byte_order_mark(knock, tmp_path, monkeypatch, named, first, takes_files):
+    """Some editors write one before the first line, where nobody sees it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
     path = tmp_path / "marked.flags"
-    path.write_text("--seed=7\n", encoding="utf-8-sig")
-    answer = knock(lambda _: pytest.fail("run"), f"--flagfile={path}")
-    assert_refused(answer, 2, "test: error: ", str(path), "byte order mark", "without")
+    path.write_text(f"{first}\n--seed=8\n", encoding="utf-8-sig")
+    (tmp_path / "nested.flags").write_text(f"--flagfile={path}\n")
+    answer = knock(lambda *_: pytest.fail("run"), f"--flagfile={named}", takes_files=takes_files)
+    assert_refused(answer, 2, "test: error: ", "byte order mark", "without")
 
 
 @pytest.mark.parametrize(

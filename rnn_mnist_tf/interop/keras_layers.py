@@ -153,7 +153,7 @@ def from_keras(source):
 
 
 def refusal(cell):
-    """Returns why Keras has no counterpart of a cell, or None.
+    """Returns why `to_keras_cell` refuses a cell, or None.
 
     Args:
         cell: any cell, built or not; a stack has the reason of its first cell that has one.
@@ -250,7 +250,7 @@ def to_keras_weights(cell):
     GRU: TF1's r, u and the candidate become z (= u), r, h.
 
     Args:
-        cell: a built cell that is no stack.
+        cell: a built cell that is no stack. A cell of Keras's gives its own `get_weights()`.
 
     Raises:
         ValueError: see `to_keras_cell`; a stack, whose cells have weights of their own.
@@ -261,8 +261,11 @@ def to_keras_weights(cell):
     [0.0, 1.0, 0.0, 0.0]
     """
     cell = as_rnn_cell(cell)
-    if type(cell) is MultiRNNCell:
-        _refuse(cell, "several cells; pass one of its cells")
+    inner = cell.cell if type(cell) is KerasCell else cell
+    if isinstance(inner, (MultiRNNCell, keras.layers.StackedRNNCells)):
+        raise ValueError(
+            f"Received {inner.name}, a stack, expected a cell. Pass each of its cells."
+        )
     _check_counterpart(cell)
     depth = _input_size(cell)
     if type(cell) is KerasCell:

@@ -43,8 +43,8 @@ def compare_with_keras(cell, inputs, outputs, state, sequence_length=None, initi
         A `KerasSide`.
 
     Raises:
-        ValueError: a cell that Keras has no counterpart for; outputs of another shape than Keras's,
-            such as with time first.
+        ValueError: a cell that Keras has no counterpart for; outputs or a state of another shape
+            than Keras's, as with time first, unless there are as many steps as rows.
 
     >>> from rnn_mnist_tf import dynamic_rnn
     >>> from rnn_mnist_tf.rnn_cell import BasicLSTMCell
@@ -56,15 +56,16 @@ def compare_with_keras(cell, inputs, outputs, state, sequence_length=None, initi
     """
     cell = as_rnn_cell(cell)
     keras_outputs, keras_states = _run_keras(cell, inputs, sequence_length, initial_state)
-    if tuple(outputs.shape) != tuple(keras_outputs.shape):
-        raise ValueError(
-            f"Received outputs of shape {tuple(outputs.shape)}, expected "
-            f"{tuple(keras_outputs.shape)}, [batch, time, units]. Run dynamic_rnn on these inputs, "
-            "with time_major=False."
-        )
     cells = cell.cells if isinstance(cell, MultiRNNCell) else [cell]
     mapped = tuple(_as_tf1(one, states) for one, states in zip(cells, keras_states))
     mapped = mapped if isinstance(cell, MultiRNNCell) else mapped[0]
+    given, answer = _shapes(outputs, state), _shapes(keras_outputs, mapped)
+    if given != answer:
+        raise ValueError(
+            f"Received outputs and state of shapes {given}, expected {answer}, as Keras's layers "
+            "answer [batch, time, input_size]. Run dynamic_rnn on these inputs, with "
+            "time_major=False."
+        )
     last = np.asarray(keras_outputs[:, -1])
     names = ("h", "c")
     same = [
@@ -87,6 +88,10 @@ def compare_with_keras(cell, inputs, outputs, state, sequence_length=None, initi
     )
 
 
+def _shapes(outputs, state):
+    return [tuple(tensor.shape) for tensor in tf.nest.flatten((outputs, state))]
+
+
 def _run_keras(cell, inputs, sequence_length, initial_state):
     """Returns the outputs of the chain of layers, and the states of each layer."""
     mask = None
@@ -95,7 +100,8 @@ def _run_keras(cell, inputs, sequence_length, initial_state):
     layers = to_keras_layers(cell, return_state=True, zero_output_for_mask=True)
     starts = [None] * len(layers)
     if initial_state is not None:
-        starts = initial_state if isinstance(cell, MultiRNNCell) else [initial_state]
+        packed = nest.pack_state_as(cell.state_size, initial_state, "initial_state")
+        starts = packed if isinstance(cell, MultiRNNCell) else [packed]
     outputs, states = inputs, []
     for layer, start in zip(layers, starts, strict=True):
         outputs, *layer_state = layer(outputs, mask=mask, initial_state=_as_keras(start))

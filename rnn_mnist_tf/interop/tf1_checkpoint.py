@@ -1,6 +1,12 @@
 """Weights from the files of TensorFlow 1's `tf.train.Saver`."""
 
+import contextlib
+
 import tensorflow as tf
+
+from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
+
+_NAMED = 20  # of a file's variables, in an error
 
 
 def restore_tf1_checkpoint(cell, path, scope=None):
@@ -38,16 +44,18 @@ def restore_tf1_checkpoint(cell, path, scope=None):
     >>> restore_tf1_checkpoint(cell, path), cell.bias.numpy().tolist()
     (['rnn/basic_rnn_cell/kernel', 'rnn/basic_rnn_cell/bias'], [1.0])
     """
+    cell = as_rnn_cell(cell)
     variables = cell.tf1_variables(scope)
     if not variables:
         raise ValueError(f"Received {cell.name}, which is not built. Call it, or build it, first.")
-    reader = _open(path)
-    shapes = reader.get_variable_to_shape_map()
+    with _reading(path):
+        reader = tf.train.load_checkpoint(str(path))
+        shapes = reader.get_variable_to_shape_map()
     missing = [name for name in variables if name not in shapes]
     if missing:
         raise ValueError(
             f"Received path={str(path)!r} without {', '.join(missing)}, expected the cell's "
-            f"variables in the scope of its loop. {_advise(missing, shapes)}"
+            f"variables in the scope of its loop. {_advise(cell, shapes)}"
         )
     for name, variable in variables.items():
         if tuple(shapes[name]) != tuple(variable.shape):
@@ -55,34 +63,33 @@ def restore_tf1_checkpoint(cell, path, scope=None):
                 f"Received path={str(path)!r} with {name} of shape {tuple(shapes[name])}, expected "
                 f"{tuple(variable.shape)}, the cell's. Make the cell with the sizes it had."
             )
-    values = {name: reader.get_tensor(name) for name in variables}
+    with _reading(path):
+        values = {name: reader.get_tensor(name) for name in variables}
     for name, variable in variables.items():
         variable.assign(values[name])
     return list(variables)
 
 
-def _open(path):
+@contextlib.contextmanager
+def _reading(path):
     try:
-        return tf.train.load_checkpoint(str(path))
-    except (tf.errors.OpError, ValueError, RuntimeError) as error:
+        yield
+    except (tf.errors.OpError, ValueError, RuntimeError, LookupError) as error:
         raise ValueError(
             f"Received path={str(path)!r}, expected the prefix of a checkpoint, such as "
-            f"model.ckpt-1000, or its directory: {error}"
+            f"model.ckpt-1000, or its directory, with its files whole: {error}"
         ) from error
 
 
-def _advise(missing, shapes):
-    """Names the scopes under which the file has the first missing variable, if there are any."""
-    parts = missing[0].split("/")
-    for begin in range(1, len(parts) - 1):  # the cell's own name too: `kernel` alone is any cell's
-        tail = "/".join(parts[begin:])
-        scopes = [
-            name.removesuffix(tail).rstrip("/") for name in sorted(shapes) if _ends(name, tail)
-        ]
-        if scopes:
-            return f"It has .../{tail} below {' and '.join(map(repr, scopes))}: see scope."
-    return f"It has {', '.join(sorted(shapes)) or 'nothing'}."
-
-
-def _ends(name, tail):
-    return name == tail or name.endswith(f"/{tail}")
+def _advise(cell, shapes):
+    """Names the scopes below which a file has all variables of a cell, or what else it has."""
+    tails = list(cell.tf1_variables(scope=""))
+    scopes = [
+        prefix.removesuffix("/")
+        for prefix in (name.removesuffix(tails[0]) for name in sorted(shapes))
+        if all(f"{prefix}{tail}" in shapes for tail in tails)
+    ]
+    if scopes:
+        return f"They are below scope {' and '.join(map(repr, scopes))}."
+    more = f" and {len(shapes) - _NAMED} more" if len(shapes) > _NAMED else ""
+    return f"It has {', '.join(sorted(shapes)[:_NAMED]) or 'nothing'}{more}."

@@ -9,12 +9,13 @@ from rnn_mnist_tf.unroll import DynamicRNN
 HEADS = ("last", "mean", "attention")
 
 
-def run_over_time(cell, sequence, name, scope="rnn"):
+def run_over_time(cell, sequence, name, scope):
     """Returns the outputs of a cell over `[time, batch, input_size]`, time first.
 
     The layer has the name, a cell of this package its variables in the scope.
 
-    >>> run_over_time(keras.layers.GRUCell(4), keras.Input((2, 3), batch_size=5), "rnn").shape
+    >>> sequence = keras.Input((2, 3), batch_size=5)
+    >>> run_over_time(keras.layers.GRUCell(4), sequence, "rnn", "rnn").shape
     (5, 2, 4)
     """
     # The state is not needed here: without lengths the last output is the whole answer.
@@ -35,7 +36,7 @@ def run_directions(cell, cell_bw, sequence):
     [(5, None, 4), (5, None, 2)]
     """
     if cell_bw is None:
-        return [run_over_time(cell, sequence, "rnn")]
+        return [run_over_time(cell, sequence, "rnn", "rnn")]
     backward = ReverseTime(name="reverse_inputs")(sequence)
     return [
         run_over_time(cell, sequence, "rnn", "bidirectional_rnn/fw"),

@@ -128,8 +128,9 @@ def _both_ways(values, make, names):
     """Runs two new cells over `[time, batch, lines, size]`; gives `[time, batch lines, units]`."""
     features = values.shape[-1]
     lines = keras.ops.reshape(values, (values.shape[0], -1, features))
-    forward = run_over_time(make(features), lines, names[0])
+    both = f"{names[0]}_and_{names[1]}"
+    forward = run_over_time(make(features), lines, names[0], f"{both}/fw")
     lines = ReverseTime(name=f"{names[1]}_inputs")(lines)
-    backward = run_over_time(make(features), lines, names[1])
+    backward = run_over_time(make(features), lines, names[1], f"{both}/bw")
     backward = ReverseTime(name=f"{names[1]}_outputs")(backward)
-    return keras.layers.Concatenate(name=f"{names[0]}_and_{names[1]}")([forward, backward])
+    return keras.layers.Concatenate(name=both)([forward, backward])

@@ -116,8 +116,16 @@ def get_initializer(initializer, default):
     return keras.initializers.get(initializer)
 
 
-# TensorFlow's own functions have no Keras configuration; Keras's twins compute the same.
+# TensorFlow's own functions, and those of keras.ops, have no configuration; their twins in
+# keras.activations compute the same. (keras.ops.gelu does not.)
+_TWINS_IN_OPS = (
+    *("celu", "elu", "glu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh", "leaky_relu"),
+    *("log_sigmoid", "log_softmax", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink"),
+    *("softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax"),
+    *("squareplus", "tanh", "tanh_shrink"),
+)
 _KERAS_ACTIVATIONS = {
+    **{getattr(keras.ops, name): name for name in _TWINS_IN_OPS},
     tf.identity: "linear",
     tf.math.exp: "exponential",
     tf.math.sigmoid: "sigmoid",

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, snake_case
+from rnn_mnist_tf.rnn_cell.checks import serialize_activation
 from rnn_mnist_tf.rnn_cell.inner import (
     build_inner,
     serialize_cell,
@@ -22,6 +23,13 @@ def as_rnn_cell(cell):
     LSTMStateTuple(c=4, h=4)
     """
     return KerasCell(cell) if isinstance(cell, KerasCell.TAKEN) else cell
+
+
+def _named(layer):
+    """The variables of a layer of a stack, which may be a user's cell."""
+    if isinstance(layer, RNNCell):
+        return layer.tf1_named_variables()
+    return [(f"{_uncounted(layer)}/{variable.name}", variable) for variable in layer.weights]
 
 
 def _uncounted(cell):
@@ -70,6 +78,7 @@ class KerasCell(RNNCell):
         super().__init__(name=name, dtype=cell.dtype_policy if dtype is None else dtype, **kwargs)
         self.cell = cell
         self._in_run = False
+        self.built = cell.built
         # A stack is run cell by cell, as Keras's own call loses the structure of a stack of one.
         # Past Keras's bookkeeping, which has the cells already.
         layers = None
@@ -141,20 +150,25 @@ class KerasCell(RNNCell):
     def tf1_named_variables(self):
         """Returns the Keras cell's variables under their own names; TF1 has none for them.
 
-        The cell's name stands before them, or its class in snake case where it has none of its own:
-        Keras counts the cells of a process, and a name has to be the same in the next one.
+        The name that was given to this cell stands before them, or the Keras cell's, without a
+        number behind its class: Keras counts the cells of a process, and a name has to be the same
+        in the next one.
         """
-        scope = _uncounted(self.cell)
+        scope = self.tf1_scope if self._has_own_name else _uncounted(self.cell)
         if self._layers_of_stack is None:
             return [(f"{scope}/{variable.name}", variable) for variable in self.cell.weights]
         return [
             (f"{scope}/cell_{index}/{name}", variable)
             for index, layer in enumerate(self._layers_of_stack)
-            for name, variable in layer.tf1_named_variables()
+            for name, variable in _named(layer)
         ]
 
     def get_config(self):
         """Returns the constructor's arguments."""
+        for cell in getattr(self.cell, "cells", [self.cell]):
+            for name in ("activation", "recurrent_activation"):
+                if hasattr(cell, name):
+                    serialize_activation(getattr(cell, name))  # raises where Keras does not
         return {**super().get_config(), "cell": serialize_cell(self.cell)}
 
     @classmethod

@@ -14,12 +14,13 @@ except ImportError:  # not on Windows, where two programs in one directory are n
     fcntl = None
 
 
-def make_writable(directory, received):
+def make_writable(directory, received, expected="a directory that can be written"):
     """Makes a directory if need be.
 
     Args:
         directory: a path.
         received: how the error names what it was given.
+        expected: what it says of what should have been given.
 
     Raises:
         InputError: it cannot be made, or written to.
@@ -34,9 +35,7 @@ def make_writable(directory, received):
         with tempfile.TemporaryFile(dir=directory):
             pass
     except OSError as error:
-        raise InputError(
-            f"Received {received}, expected a directory that can be written: {error}."
-        ) from error
+        raise InputError(f"Received {received}, expected {expected}: {error}.") from error
 
 
 @contextlib.contextmanager

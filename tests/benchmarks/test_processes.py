@@ -136,15 +136,6 @@ def test_a_file_that_is_no_record(tmp_path, content):
     assert path.read_text() == content
 
 
-def test_files_are_known_by_their_content(tmp_path):
-    """Wherever they lie."""
-    for name, content in (("a", "1"), ("b", "1"), ("c", "2")):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "digits").write_text(content)
-    first, copy, other = (processes.digest_files(tmp_path / name) for name in "abc")
-    assert first == copy != other
-
-
 def test_a_missing_peer_is_one_line():
     """Its message says what to run."""
     require("json")

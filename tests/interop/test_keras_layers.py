@@ -179,8 +179,7 @@ def test_refused_with_the_reason(make_cell, reason):
     for convert in (to_keras_cell, to_keras_layers):
         with pytest.raises(ValueError, match=reason):
             convert(cell)
-    stack = isinstance(cell, MultiRNNCell) and type(cell) is MultiRNNCell
-    with pytest.raises(ValueError, match="several cells" if stack else reason):
+    with pytest.raises(ValueError, match="a stack" if isinstance(cell, MultiRNNCell) else reason):
         to_keras_weights(cell)
 
 
@@ -204,6 +203,8 @@ def test_cells_of_keras_s_own():
         np.testing.assert_array_equal(weights, own)
     (layer,) = to_keras_layers(inner)
     assert_near(layer(INPUTS), expected)
+    with pytest.raises(ValueError, match="a stack, expected a cell"):
+        to_keras_weights(keras.layers.StackedRNNCells([inner]))
 
 
 def relu(values):
@@ -356,10 +357,20 @@ def test_compare_with_lengths_and_a_start(make_cell, lengths, from_zeros):
 
 
 def test_compare_time_first():
-    """Outputs of another shape than Keras's are no difference but a mistake."""
-    cell = GRUCell(4)
-    outputs, state = dynamic_rnn(
-        cell, INPUTS.transpose([1, 0, 2]), dtype=tf.float32, time_major=True
-    )
-    with pytest.raises(ValueError, match=r"outputs of shape \(6, 3, 4\), expected \(3, 6, 4\)"):
-        compare_with_keras(cell, INPUTS, outputs, state)
+    """Outputs or a state of another shape than Keras's are no difference but a mistake."""
+    cell, turned = GRUCell(4), INPUTS.transpose([1, 0, 2])
+    outputs, state = dynamic_rnn(cell, turned, dtype=tf.float32, time_major=True)
+    for inputs in (INPUTS, turned):
+        with pytest.raises(ValueError, match="time_major=False"):
+            compare_with_keras(cell, inputs, outputs, state)
+
+
+def test_compare_a_start_of_plain_containers():
+    """A start is what `dynamic_rnn` takes."""
+    cell = MultiRNNCell([BasicLSTMCell(4), GRUCell(2)])
+    start = [(tf.ones([3, 4]), tf.zeros([3, 4])), tf.ones([3, 2])]
+    outputs, state = dynamic_rnn(cell, INPUTS, initial_state=start)
+    side = compare_with_keras(cell, INPUTS, outputs, state, initial_state=start)
+    assert side.outputs_difference < 1e-5
+    with pytest.raises(ValueError, match="initial_state"):
+        compare_with_keras(cell, INPUTS, outputs, state, initial_state=start[:1])

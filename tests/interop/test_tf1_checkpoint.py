@@ -1,5 +1,6 @@
 """Weights from files that TensorFlow 1's own `Saver` wrote."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -101,18 +102,59 @@ def test_no_checkpoint(tmp_path):
         assert_refused(cell, path, str(path), "prefix")
 
 
-def test_another_scope(tmp_path):
-    """The error names the scopes under which the file has such a variable."""
+@pytest.mark.parametrize("scope", [None, "", "rnn/inner", "bidirectional_rnn/fw"])
+def test_another_scope(tmp_path, scope):
+    """The error names the scopes below which all of the cell's variables are, and they work."""
+    cell = built(MultiRNNCell([GRUCell(4), GRUCell(2)]))
+    places = ("decoder/rnn", "encoder/bidirectional_rnn/fw")
+    arrays = {name: array for place in places for name, array in draw(cell, place).items()}
+    path = save(tmp_path / "model.ckpt", **arrays)
+    named = "They are below scope 'decoder/rnn' and 'encoder/bidirectional_rnn/fw'."
+    assert_refused(cell, path, named, scope=scope)
+    for place in places:
+        restore_tf1_checkpoint(cell, path, place)
+
+
+def test_names_without_a_scope(tmp_path):
+    """Variables of steps that were called by hand."""
     cell = built(GRUCell(4))
-    path = save(tmp_path / "model.ckpt", **draw(cell, "encoder"), **draw(cell, "decoder/rnn"))
-    assert_refused(
-        cell, path, "rnn/gru_cell/gates/kernel", "'decoder/rnn' and 'encoder'", "see scope"
-    )
-    assert_refused(built(BasicLSTMCell(4)), path, "It has decoder/rnn/gru_cell/candidate/bias")
+    path = save(tmp_path / "model.ckpt", **draw(cell, ""))
+    assert_refused(cell, path, "They are below scope ''.")
+
+
+def test_another_cell(tmp_path):
+    """No scope helps; the error says what there is, and not all of it."""
+    path = save(tmp_path / "model.ckpt", **draw(built(GRUCell(4))))
+    assert_refused(built(BasicLSTMCell(4)), path, "It has rnn/gru_cell/candidate/bias, ")
+    stack = built(MultiRNNCell([GRUCell(4) for _ in range(4)]))
+    path = save(tmp_path / "other.ckpt", **draw(stack))
+    assert_refused(built(BasicLSTMCell(4)), path, " and 12 more.")
+
+
+def test_a_part_of_the_files_is_missing(tmp_path):
+    """The index alone is no checkpoint, nor is half of the data."""
+    cell = built(GRUCell(4))
+    path = save(tmp_path / "model.ckpt", **draw(cell))
+    (data,) = tmp_path.glob("*.data-*")
+    data.write_bytes(data.read_bytes()[: data.stat().st_size // 2])
+    assert_refused(cell, path, path, "whole")
+    data.unlink()
+    assert_refused(cell, path, path, "whole")
 
 
 def test_another_size(tmp_path):
     """The error names the variable and both shapes; what fits is not assigned either."""
-    path = save(tmp_path / "model.ckpt", **draw(built(GRUCell(4))))
-    wide = built(GRUCell(4), depth=5)
-    assert_refused(wide, path, "rnn/gru_cell/gates/kernel", "(7, 8)", "(9, 8)")
+    path = save(tmp_path / "model.ckpt", **draw(built(MultiRNNCell([GRUCell(4), GRUCell(2)]))))
+    wide = built(MultiRNNCell([GRUCell(4), GRUCell(3)]))
+    name = "rnn/multi_rnn_cell/cell_1/gru_cell/gates/kernel"
+    assert_refused(wide, path, name, "(6, 4)", "(7, 6)")
+
+
+def test_a_cell_of_keras_s(tmp_path):
+    """It has names too, if no TF1 graph wrote them."""
+    cell = keras.layers.GRUCell(4)
+    cell.build((None, 3))
+    arrays = {f"rnn/gru_cell/{v.name}": np.ones(v.shape, np.float32) for v in cell.weights}
+    path = save(tmp_path / "model.ckpt", **arrays)
+    assert sorted(restore_tf1_checkpoint(cell, path)) == sorted(arrays)
+    assert all(np.all(weights == 1) for weights in cell.get_weights())

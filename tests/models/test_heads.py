@@ -89,7 +89,7 @@ def test_dropout_is_of_the_last_features(dense_units):
 def test_names_of_two_directions():
     """TF1's, and none twice."""
     cells = [make_cell("gru", 5, 1) for _ in range(2)]
-    model = build_rnn((6, 4), 3, *cells[:1], cell_bw=cells[1])
+    model = build_rnn((6, 4), 3, cells[0], cell_bw=cells[1])
     names = [name for cell in cells for name in cell.tf1_variables()]
     assert len({*names}) == len(names) == len(model.weights) - 2
     assert {name.split("/gru_cell")[0].split("/multi")[0] for name in names} == {

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from rnn_mnist_tf.models import Front, build_model, build_renet, make_cell
+from rnn_mnist_tf.rnn_cell import GRUCell
 from rnn_mnist_tf.training import TrainConfig
 from tests import reference
 from tests.modes import EAGER_AND_GRAPH
@@ -155,3 +156,17 @@ def test_every_cell_drops_out_by_itself():
     model = build(output_keep_prob=0.5)
     seeds = {model.get_layer(f"{name}_1").cell.seed for name in ("down", "up", "right", "left")}
     assert len(seeds) == 4
+
+
+def test_names_of_all_sweeps():
+    """No name stands for two variables: each pair of sweeps is a bidirectional loop of its own."""
+    cells = []
+
+    def make(_):
+        cells.append(GRUCell(3))
+        return cells[-1]
+
+    build_renet((4, 4), 3, make, patch_size=2, num_layers=2)
+    names = [name for cell in cells for name in cell.tf1_variables()]
+    assert len(names) == 4 * 8
+    assert len({*names}) == len(names)

@@ -205,6 +205,23 @@ def test_activations_of_tensorflow_can_be_saved(function, name):
     np.testing.assert_array_equal(again(values), activation(values))
 
 
+@pytest.mark.parametrize("name", sorted(vars(keras.ops).keys() & vars(keras.activations).keys()))
+def test_functions_of_keras_ops(name):
+    """Those with a name of Keras's activations are these, or are not saved as these."""
+    function = getattr(keras.ops, name)
+    if not callable(function) or name == "threshold":  # which has two more arguments
+        return
+    values = tf.random.Generator.from_seed(1).normal([3, 8])
+    cell = GRUCell(8, activation=function)
+    np.testing.assert_allclose(cell.activation(values), function(values), rtol=1e-6)
+    if name == "gelu":  # another approximation by default
+        with pytest.raises(ValueError, match="would be loaded as Keras's"):
+            cell.get_config()
+        return
+    again = GRUCell.from_config(cell.get_config())
+    np.testing.assert_allclose(again.activation(values), function(values), rtol=1e-6)
+
+
 def make_relu():
     """Returns a new function of a user's, with a name of Keras's."""
 

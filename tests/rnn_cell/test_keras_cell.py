@@ -96,6 +96,26 @@ def test_names_are_the_same_in_another_process(kind):
     assert len(names) == len(first.weights)
 
 
+def test_a_name_of_the_adapted_cell():
+    """It comes first, and keeps two apart in one cell."""
+    cells = [KerasCell(layers.GRUCell(4), name=name) for name in ("left", "right")]
+    for cell in cells:
+        cell.build((None, 5))
+    assert [next(iter(cell.tf1_variables(""))) for cell in cells] == ["left/kernel", "right/kernel"]
+
+
+def test_a_function_of_a_user_s():
+    """It is not saved as Keras's function of that name."""
+
+    def relu(values):
+        return 0.5 * values
+
+    for inner in (layers.GRUCell(4, activation=relu), layers.LSTMCell(4, activation=relu)):
+        for cell in (inner, layers.StackedRNNCells([inner])):
+            with pytest.raises(ValueError, match="'relu' would be loaded as Keras's"):
+                KerasCell(cell).get_config()
+
+
 def test_a_given_name():
     """It stays."""
     cell = KerasCell(layers.GRUCell(4, name="gru_2"))
