@@ -35,32 +35,36 @@ PUBLISHED = (
         "0.09",
         "an ensemble of ensembles of CNNs",
         "An, Lee, Park, Yang and So 2020, An Ensemble of Simple Convolutional Neural Network "
-        "Models for MNIST Digit Recognition",
+        "Models for MNIST Digit Recognition, arXiv:2008.10400",
     ),
     (
         "0.21",
         "five CNNs with DropConnect that vote",
         "Wan, Zeiler, Zhang, LeCun and Fergus 2013, Regularization of Neural Networks using "
-        "DropConnect",
+        "DropConnect, ICML, PMLR 28(3)",
     ),
     (
         "0.23",
         "a committee of 35 CNNs",
         "Ciresan, Meier and Schmidhuber 2012, Multi-column Deep Neural Networks for Image "
-        "Classification",
+        "Classification, arXiv:1202.2745",
     ),
     (
         "0.32",
         "3-D Grid LSTM",
-        "Kalchbrenner, Danihelka and Graves 2015, Grid Long Short-Term Memory",
+        "Kalchbrenner, Danihelka and Graves 2015, Grid Long Short-Term Memory, arXiv:1507.01526",
     ),
     (
         "0.45",
         "ReNet",
         "Visin, Kastner, Cho, Matteucci, Courville and Bengio 2015, ReNet: A Recurrent Neural "
-        "Network Based Alternative to Convolutional Networks",
+        "Network Based Alternative to Convolutional Networks, arXiv:1505.00393",
     ),
-    ("1.93", "2 x LSTM 100, columns, 10 epochs (98.07 %)", "the article"),
+    (
+        "1.93",
+        "2 x LSTM 100, columns, 10 epochs: 98.07 %, a mean over batches",
+        "the article that this project implements",
+    ),
 )
 _CHOICES = {field.name: field.metadata["choices"] for field in dataclasses.fields(TrainConfig)}
 
@@ -198,12 +202,15 @@ def _format_head(studies, place):
         "# Results\n\n"
         f"Written by `python -m rnn_mnist_tf.results` from the records under `{place}/`, one JSON "
         "file for each\ntraining run, with its configuration, seed, curve, seconds and machine. "
-        "Choices are made on a validation\npart of the training images. The test images are read "
-        "once for each run, at its end, and all of them\ncount. A mean is over the seeds; spread "
-        "is their standard deviation. An error is called\nlower or higher where chance between "
-        "seeds makes such a difference in less than 5 % of comparisons\nof equals, by Student's t "
-        "with the spread of all configurations that learned, in `taps` of each way to\nserialize."
-        "\n\n"
+        "Choices are made on a validation\npart of the training images, unless it says otherwise. "
+        "The test images are read once for each run, at its\nend, and all of them count. A mean is "
+        "over the seeds; `e % ± s` and the column spread have their standard\ndeviation, `r ± d x` "
+        "has that of a ratio of means. An error is called lower or higher where chance between\n"
+        "seeds makes such a difference in less than 5 % of comparisons of equals, by Student's t "
+        "with the spread of all\nconfigurations that learned and err at most 10 %, in `taps` of "
+        "each way to serialize; with depth a ratio grows or\nfalls by Tukey's range at the same "
+        "5 %. One that errs more has its own spread, if that is larger. Differences\nbetween times "
+        "are not judged.\n\n"
         f"Measured: {when}, on {'; '.join(machines)}.\nOthers share the machine, so seconds "
         "compare within a table better than between tables.\n"
     )
@@ -234,7 +241,7 @@ def _format_recipes(studies, place):
             f"| [`{name}.flags`]({place}/{name}) | {RECIPES[name]} | "
             f"{', '.join(f'{count:,}' for count in images)} | {', '.join(errors)} | "
             f"{row['test_error_percent']:.2f} | {row['parameters']:,} | "
-            f"{row['train_seconds']:.1f} |"
+            f"{row['train_seconds']:.1f}{' (disturbed)' if row['disturbed'] else ''} |"
         )
     return "\n".join(lines) + "\n" if recipes else ""
 
@@ -251,9 +258,11 @@ def _format_tried(directory, place):
         texts.append(f"[{name}]({place}/{TRIED}/{file}) {percent:.2f} %")
     if not texts:
         return ""
+    note = directory / NOTE
     return (
         f"Trained to the end too, and not taken or replaced: {', '.join(texts)}.\nOf several "
         "readings of the test images the lowest is likely to be a lucky one.\n"
+        + (f"{note.read_text().strip()}\n" if note.is_file() else "")
     )
 
 

@@ -118,6 +118,20 @@ def test_the_recipe(made):
     assert line["seconds of training, fastest seed"] == f"{min(seconds):.1f}"
 
 
+def test_times_that_other_work_disturbed(tmp_path, call_results):
+    """The fastest of the others is shown; where there is none it is said."""
+    write_study(tmp_path / "results", "fast", ["seed:0,1"], np.random.default_rng(0))
+    paths = sorted((tmp_path / "results" / "fast").glob("*.json"))
+    seconds = [json.loads(path.read_text())["result"]["train_seconds"] for path in paths]
+    for path, shown in ((paths[np.argmin(seconds)], f"{max(seconds):.1f}"), (None, None)):
+        for disturbed in paths if path is None else [path]:
+            change(disturbed, disturbed=True)
+        assert call_results(tmp_path / "results", tmp_path / "RESULTS.md").code == 0
+        (line,) = tables(section((tmp_path / "RESULTS.md").read_text(), "Recipes"))
+        expected = shown or f"{min(seconds):.1f} (disturbed)"
+        assert line["seconds of training, fastest seed"] == expected
+
+
 def test_the_table_of_a_study(made):
     """A row a configuration, each number recomputed from the files of its seeds."""
     lines = tables(section((made / "RESULTS.md").read_text(), SECTIONS["cells"].title))
@@ -242,6 +256,9 @@ def test_what_was_tried_and_not_taken(small, tmp_path, call_results):
     assert call_results(tmp_path / "results", output).code == 0
     sentence = "not taken or replaced: [best rnn first](results/tried/best_rnn_first.json) 0.52 %."
     assert sentence in output.read_text()
+    (tried / "NOTE.txt").write_text("It was too slow.\n")
+    assert call_results(tmp_path / "results", output).code == 0
+    assert "\nIt was too slow.\n" in output.read_text()
     path.write_text("[]")
     answer = call_results(tmp_path / "results", output)
     assert_refused(answer, 1, "results: error: ", str(path), "the record of a run")
@@ -335,6 +352,12 @@ DAMAGES = {
     "an accuracy in words": (damage("result", test_accuracy="good"), "record"),
     "no seconds": (damage("result", train_seconds=None), "train_seconds"),
     "no curve": (lambda path: change(path, curve=[]), "curve"),
+    "another seed": (lambda path: change(path, seed=1), "seed"),
+    "no seed": (lambda path: change(path, seed=None), "seed"),
+    "a loss in words": (
+        lambda path: change(path, curve=[{"loss": 1.0, "val_loss": "small"}]),
+        "curve",
+    ),
     "no date": (lambda path: change(path, date=None), "date"),
     "no machine": (lambda path: change(path, machine=7), "machine"),
     "no analyses": (lambda path: change(path, analyses=None), "analyses"),
@@ -366,7 +389,7 @@ def test_records_of_two_studies(small, tmp_path, call_results):
     path = small / "memory" / "blank_steps=28,cell=gru,seed=0.json"
     record = json.loads(path.read_text())
     record["config"].update(num_units=7, seed=1)
-    record["settings"]["seed"] = 1
+    record["settings"]["seed"] = record["seed"] = 1
     path.with_name("blank_steps=28,cell=gru,seed=1.json").write_text(json.dumps(record))
     answer = call_results(small, tmp_path / "RESULTS.md")
     assert_refused(answer, 1, str(small / "memory"), path.stem, "seed=1", "Delete")

@@ -15,7 +15,8 @@ from rnn_mnist_tf.study.spread import (
     pool_spread,
 )
 
-_PUBLISHED = 98.07  # the article's test accuracy, in percent
+_PUBLISHED = 98.07  # the article's test accuracy, in percent, of one run
+_GUESS = 0.95  # a loss above this part of a guess's is no better: nothing was learned
 _ORDERS = {
     "none": "in order",
     "fixed": "in one fixed shuffle",
@@ -59,9 +60,28 @@ def answer_cells(rows, records):
             f"cells, worse for {found.count('higher')}."
             for count, found in sorted(verdicts.items())
         ]
-    best = min(rows, key=lambda row: row["test_error_percent"])
-    sentences.append(f"The lowest error is {_error(best)}, by {_name(best, records)}.")
-    return sentences
+        total = sum(map(len, verdicts.values()))
+        if total:
+            sentences.append(
+                f"Each verdict is one at 5 %: of {total} comparisons of equals, "
+                f"{0.05 * total:.1f} would be called different."
+            )
+    return [*sentences, _choose(rows, records, spread)]
+
+
+def _choose(rows, records, spread):
+    """Names the configuration that the validation part chooses, and what it cannot be told from."""
+    chosen = [row for row in rows if row["validation_error_percent"] is not None]
+    if not chosen:
+        return "Without a validation part none is chosen."
+    best = min(chosen, key=lambda row: row["validation_error_percent"])
+    text = f"The lowest validation error has {_name(best, records)}: test error {_error(best)}"
+    alike = [
+        f"{_name(row, records)} ({row['test_error_percent']:.2f} %)"
+        for row in rows
+        if row is not best and compare_errors(row, best, spread)[1] == "the same within the spread"
+    ]
+    return text + (f"; the same within the spread: {', '.join(alike)}." if alike else ".")
 
 
 def answer_scans(rows, records):
@@ -71,14 +91,14 @@ def answer_scans(rows, records):
     sentences = [_spread_sentence(spread)]
     base = by_scan.pop("rows", None)
     if base is not None:
-        sentences.append(f"rows: {_error(base)} in {base['train_seconds']:.0f} s.")
+        sentences.append(f"rows: {_error(base)}{_seconds(base)}.")
     for scan, row in by_scan.items():
         failure = _describe_failure(row, records)
         if failure:
             sentences.append(f"{scan}: {_error(row)}, {failure}.")
             continue
         if base is None:
-            sentences.append(f"{scan}: {_error(row)} in {row['train_seconds']:.0f} s.")
+            sentences.append(f"{scan}: {_error(row)}{_seconds(row)}.")
             continue
         difference, verdict = compare_errors(row, base, spread)
         sentences.append(
@@ -88,77 +108,107 @@ def answer_scans(rows, records):
     return sentences
 
 
+# What an order is worth: the error in the second way over that in the first.
+_WORTHS = {
+    "order altogether": ("none", "fresh"),
+    "the image's own order": ("none", "fixed"),
+    "any one order for all images": ("fixed", "fresh"),
+}
+_CLAIM_OF_TREND = {
+    "grows": "holds",
+    "falls": "does not hold: it is the other way round",
+}
+
+
 def answer_taps(rows, records):
     """Says what an order that is lost costs, by the depth of the features."""
     # Ways to serialize are apart: a way that hardly learns says nothing of how another one spreads.
-    spreads, cost, sentences = {}, {}, []
+    sentences, trends = [], []
     for serialize in dict.fromkeys(_value(row, records, "serialize") for row in rows):
         members = [row for row in rows if _value(row, records, "serialize") == serialize]
-        spreads[serialize] = _spread(members, records)
-        sentences.append(f"{serialize}: {_spread_sentence(spreads[serialize])}")
-    for place, orders in _group(rows, records, "shuffle_steps").items():
-        errors = {order: row["test_error_percent"] for order, row in orders.items()}
-        texts = {
-            order: f"{errors[order]:.2f} % {_ORDERS[order]}" for order in _ORDERS if order in errors
-        }
-        learned = all(_has_learned(row, records) for row in orders.values())
-        serialize, tap = (
-            _value(next(iter(orders.values())), records, n) for n in ("serialize", "tap")
-        )
-        if learned and {"none", "fixed"} <= set(errors):
-            _, verdict = compare_errors(orders["fixed"], orders["none"], spreads[serialize])
-            texts["fixed"] += f" ({verdict})"
-        parts = list(texts.values())
-        if not learned:
-            parts[-1] += "; one at least did not learn"
-        elif {"none", "fresh"} <= set(errors):
-            ratio = divide_errors(orders["fresh"], orders["none"], spreads[serialize])
-            parts[-1] += f", {ratio.text} x the error in order"
-            cost.setdefault(serialize, []).append((tap, ratio))
-        sentences.append(f"{place}: {', '.join(parts)}.")
-    for serialize, ratios in cost.items():
+        spread = _spread(members, records)
+        groups = _group(members, records, "shuffle_steps")
+        sentences.append(f"{serialize}: {_spread_sentence(spread)}")
+        sentences += [
+            f"{place}: {_describe_orders(orders, records, spread)}."
+            for place, orders in groups.items()
+        ]
+        trends += _describe_worths(serialize, groups.values(), records, spread)
+    return sentences + trends
+
+
+def _describe_orders(orders, records, spread):
+    """The errors of one tap, each judged against the one before it."""
+    texts = []
+    for order, before in (("none", None), ("fixed", "none"), ("fresh", "fixed")):
+        if order not in orders:
+            continue
+        text = f"{orders[order]['test_error_percent']:.2f} % {_ORDERS[order]}"
+        if before in orders and all(_has_learned(orders[o], records) for o in (order, before)):
+            text += f" ({compare_errors(orders[order], orders[before], spread)[1]})"
+        texts.append(text)
+    learned = all(_has_learned(row, records) for row in orders.values())
+    return ", ".join(texts) + ("" if learned else "; one at least did not learn")
+
+
+def _describe_worths(serialize, groups, records, spread):
+    """By how much each kind of order lowers the error, by depth, and what becomes of the claim."""
+    sentences = []
+    for worth, (kept, lost) in _WORTHS.items():
+        ratios = []
+        for orders in groups:
+            pair = [orders[order] for order in (lost, kept) if order in orders]
+            if len(pair) == 2 and all(_has_learned(row, records) for row in pair):
+                ratios.append((_value(pair[0], records, "tap"), divide_errors(*pair, spread)))
         if len(ratios) < 2:
             continue
         ratios.sort()
-        trend = describe_trend([ratio for _, ratio in ratios], spreads[serialize])
+        trend = describe_trend([ratio for _, ratio in ratios], spread)
+        taps = ", ".join(f"{ratio.text} x after block {tap}" for tap, ratio in ratios)
         sentences.append(
-            f"By {serialize}, what one order for all images is worth {trend} with depth: "
-            f"{', '.join(f'{ratio.text} x after block {tap}' for tap, ratio in ratios)}."
+            f"By {serialize}, what {worth} is worth (the error {_ORDERS[lost]} over that "
+            f"{_ORDERS[kept]}) {trend} with depth: {taps}."
         )
+        if worth == "order altogether":
+            claim = _CLAIM_OF_TREND.get(trend, "is not decided")
+            sentences.append(f"By {serialize}, the claim {claim}.")
     return sentences
 
 
 def answer_memory(rows, records):
     """Says what blank steps after the image cost each cell, and how much of a gradient is left."""
-    seeds = any(row["test_error_spread"] is not None for row in rows)
-    sentences = [] if seeds else [_spread_sentence(None)]
+    spread = _spread(rows, records)
+    sentences = [_spread_sentence(spread)]
     for cell, steps in _group(rows, records, "blank_steps").items():
-        errors = [
-            f"{_error(row)} after {count}"
-            f"{f' ({failure})' if (failure := _describe_failure(row, records)) else ''}"
-            for count, row in sorted(steps.items())
-        ]
+        errors = []
+        for count, row in sorted(steps.items()):
+            remark = _describe_failure(row, records)
+            if not remark and count != min(steps) and _has_learned(steps[min(steps)], records):
+                remark = compare_errors(row, steps[min(steps)], spread)[1]
+            errors.append(f"{_error(row)} after {count}" + (f" ({remark})" if remark else ""))
         sentences.append(f"{cell}, error by blank steps: {', '.join(errors)}.")
         for count in sorted({min(steps), max(steps)}):
-            share = _middle_share(steps[count], records)
-            if share is not None and _has_learned(steps[count], records):
+            shares = _middle_shares(steps[count], records)
+            if shares and _has_learned(steps[count], records):
+                each = f" ({', '.join(f'{share:.2g}' for share in shares)} by seed)"
                 sentences.append(
                     f"{cell}, {count} blank steps: the logits depend on the middle of the image "
-                    f"{share:.2g} x as much as on the last step."
+                    f"{np.mean(shares):.2g} x{each if len(shares) > 1 else ''} as much as on the "
+                    "last step."
                 )
     return sentences
 
 
-def _middle_share(row, records):
-    """The norm at the middle row of the image over that at the last step, the mean over seeds."""
+def _middle_shares(row, records):
+    """Of each seed, the norm at the middle row of the image over that at the last step."""
     shares = []
     for name in row["points"]:
         norms = records[name]["analyses"].get("forgetting")
         if not norms or not norms[-1]:
-            return None
+            return []
         image_steps = len(norms) - records[name]["config"]["blank_steps"]
         shares.append(norms[image_steps // 2] / norms[-1])
-    return float(np.mean(shares))
+    return shares
 
 
 def answer_size(rows, records):
@@ -172,7 +222,7 @@ def answer_size(rows, records):
         failed = [side for side, row in sides.items() if not _has_learned(row, records)]
         if failed:
             sentences.append(
-                f"{model}, {count_cores(cores)}: after so few steps the loss is no better than a "
+                f"{model}, {count_cores(cores)}: after so few steps the loss is within 5 % of a "
                 f"guess's at sides {', '.join(map(str, sorted(failed)))}: the time alone counts."
             )
     for (model, cores), sides in series.items():
@@ -187,15 +237,20 @@ def answer_size(rows, records):
         if one["batch_100_ms"] and two["batch_100_ms"]:
             gain += f", {one['batch_100_ms'] / two['batch_100_ms']:.2f} x in inference"
         sentences.append(f"At side {side} a second core makes {model} {gain}.")
+    ratios = []
     for cores in dict.fromkeys(cores for _, cores in series):
         side, rnn, cnn = _largest_pair(series, ("rnn", cores), ("cnn", cores))
         if side is None:
             continue
         ratio = rnn["images_per_second"] / cnn["images_per_second"]
+        ratios.append(ratio)
         sentences.append(
             f"At side {side} on {count_cores(cores)} the RNN ({rnn['parameters']:,} parameters) "
             f"trains on {ratio:.1f} x as many images a second as the CNN ({cnn['parameters']:,})."
         )
+    if ratios and (min(ratios) > 1 or max(ratios) < 1):
+        holds = "does not hold" if min(ratios) > 1 else "holds"
+        sentences.append(f"Of models with equal parameters the claim {holds}.")
     return sentences
 
 
@@ -231,6 +286,7 @@ def _largest_pair(series, name, other):
 def answer_article(rows, records):
     """Says whether rows or columns matter in the article's recipe, and how near it comes."""
     spread = _spread(rows, records)
+    published = {"test_error_percent": 100 - _PUBLISHED, "test_error_spread": None, "seeds": 1}
     sentences = [_spread_sentence(spread)]
     by_scan = {_value(row, records, "scan"): row for row in rows}
     for scan, row in by_scan.items():
@@ -238,7 +294,8 @@ def answer_article(rows, records):
         mean = float(np.mean(accuracies))
         sentences.append(
             f"{scan}: {_join(accuracies)} %, mean {mean:.2f} %, {mean - _PUBLISHED:+.2f} points "
-            f"against the published {_PUBLISHED:.2f} %."
+            f"against the published {_PUBLISHED:.2f} % (an error that is "
+            f"{compare_errors(row, published, spread)[1]})."
         )
     if {"rows", "columns"} <= set(by_scan):
         difference, verdict = compare_errors(by_scan["rows"], by_scan["columns"], spread)
@@ -268,13 +325,14 @@ SECTIONS = {
     "taps": Section(
         "Features of a CNN as the sequence",
         'The article: deeper features have "a stronger sequence relation". If so, taking their '
-        "order away should cost more, the deeper they are.",
+        "order away should cost more, the deeper they are. But every second block halves the map, "
+        "and with it the steps that have an order: only blocks 2 and 3 have equally many.",
         answer_taps,
     ),
     "memory": Section(
         "What cells forget",
         "The article: the cells differ in how they forget. Blank steps lie between the image and "
-        "the answer.",
+        "the answer; errors are judged against those with the fewest.",
         answer_memory,
     ),
     "size": Section(
@@ -316,20 +374,20 @@ def _has_learned(row, records):
 def _describe_failure(row, records):
     """Says which seeds did not learn; empty if all did.
 
-    One has learned whose loss in the last epoch is below that of a guess among the classes, on the
-    validation part if there is one: that is what its errors are of.
+    One has learned whose loss in the last epoch is below 95 % of that of a guess among the classes,
+    on the validation part if there is one: that is what its errors are of.
     """
     failed = 0
     for record in (records[name] for name in row["points"]):
         last = record["curve"][-1]
         # Records of earlier days do not say how many classes their data had.
         classes = record.get("classes", record["config"]["num_classes"])
-        failed += last.get("val_loss", last["loss"]) >= 0.95 * math.log(classes)
+        failed += last.get("val_loss", last["loss"]) >= _GUESS * math.log(classes)
     if failed == 0:
         return ""
     seeds = f"{failed} of {len(row['points'])} seeds " if failed < len(row["points"]) else ""
     return (
-        f"{seeds}did not learn: {'their' if failed > 1 else 'its'} loss is no better than a guess's"
+        f"{seeds}did not learn: {'their' if failed > 1 else 'its'} loss is within 5 % of a guess's"
     )
 
 
@@ -341,6 +399,11 @@ def _spread(rows, records):
 def _error(row):
     spread = row["test_error_spread"]
     return f"{row['test_error_percent']:.2f} %" + ("" if spread is None else f" ± {spread:.2f}")
+
+
+def _seconds(row):
+    """The time of training, unless other work always ran beside it."""
+    return "" if row["disturbed"] else f" in {row['train_seconds']:.0f} s"
 
 
 def _spread_sentence(spread):

@@ -6,6 +6,7 @@ import statistics
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from rnn_mnist_tf.study.table import error_percents
 from rnn_mnist_tf.training.files import replacing
@@ -34,9 +35,9 @@ def save_pictures(directory, points, records, rows):
         "learning_curves": draw_learning_curves(rows, records),
     }
     for axis in dict.fromkeys(axis for point in points for axis in point.choices):
-        errors = _errors_by_value(axis, points, records)
-        if axis != "seed" and len(errors) > 1:
-            figures[f"error_by_{axis}"] = draw_error_by_value(axis, errors)
+        groups = _errors_by_value(axis, points, records)
+        if axis != "seed" and len({value for errors in groups.values() for value in errors}) > 1:
+            figures[f"error_by_{axis}"] = draw_error_by_value(axis, groups)
     if any("forgetting" in record["analyses"] for record in records.values()):
         figures["forgetting"] = draw_forgetting(rows, records)
     for name, figure in figures.items():
@@ -51,8 +52,8 @@ def draw_error_by_seconds(rows):
     errors = [row["test_error_percent"] for row in rows]
     colors = _colors(len(rows))
     axes.scatter(seconds, errors, s=18, c=colors, zorder=2)
-    axes.set_xscale(_scale(seconds))
-    axes.set_yscale(_scale(errors))
+    _stretch(axes.xaxis, seconds)
+    _stretch(axes.yaxis, errors)
     axes.set(xlabel="seconds of training", ylabel="test error, %")
     _label_right(axes, seconds, errors, rows, colors)
     return figure
@@ -72,7 +73,8 @@ def draw_learning_curves(rows, records):
         curves.append(100 * (1 - mean) if everywhere else mean)
     figure = _draw_curves(rows, curves, first=1)
     label = "validation error, %" if everywhere else "loss in training"
-    figure.axes[0].set(xlabel="epoch", ylabel=label, yscale=_scale(np.concatenate(curves)))
+    figure.axes[0].set(xlabel="epoch", ylabel=label)
+    _stretch(figure.axes[0].yaxis, np.concatenate(curves))
     return figure
 
 
@@ -87,38 +89,56 @@ def draw_forgetting(rows, records):
             curves.append(np.mean(seeds, axis=0))
     figure = _draw_curves(measured, curves, first=0)
     label = "norm of d logits / d x[t]"
-    figure.axes[0].set(xlabel="step t", ylabel=label, yscale=_scale(np.concatenate(curves)))
+    figure.axes[0].set(xlabel="step t", ylabel=label)
+    _stretch(figure.axes[0].yaxis, np.concatenate(curves))
     return figure
 
 
-def draw_error_by_value(axis, errors):
-    """Returns a figure: the test error of every run by an axis's value, and the mean of each.
+def draw_error_by_value(axis, groups):
+    """Returns a figure: every run's test error by an axis's value, and the means, as lines.
+
+    Runs that differ in another axis too have means of their own: one over all of them would be one
+    over whatever the study happens to have at a value. Between names there is no line.
 
     Args:
         axis: its name.
-        errors: `{value: [test error in percent, ...]}`.
+        groups: `{name of the other choices: {value: [test error in percent, ...]}}`.
     """
-    longest = max(map(len, errors))
-    size = (max(4.0, 1.5 + 0.5 * len(errors)), 4.0 + 0.06 * longest)
-    figure = Figure(figsize=size, layout="constrained")
+    values = list(dict.fromkeys(value for errors in groups.values() for value in errors))
+    ordered = all(value.replace(".", "", 1).isdecimal() for value in values)
+    longest = max(map(len, values))
+    wide = max(4.0, 1.5 + 0.5 * len(values)) + (3.5 if len(groups) > 1 else 0)
+    tall = max(4.0 + 0.06 * longest, 1 + _LABEL_INCHES * len(groups))
+    figure = Figure(figsize=(wide, tall), layout="constrained")
     axes = figure.subplots()
-    for place, values in enumerate(errors.values()):
-        axes.scatter([place] * len(values), values, s=18, color="tab:blue", alpha=0.6, linewidths=0)
-        axes.hlines(statistics.fmean(values), place - 0.25, place + 0.25, color="black")
+    for color, (name, errors) in zip(_colors(len(groups)), groups.items()):
+        places = sorted(map(values.index, errors))
+        for place in places:
+            dots = errors[values[place]]
+            axes.scatter([place] * len(dots), dots, s=18, color=color, alpha=0.6, linewidths=0)
+        means = [statistics.fmean(errors[values[place]]) for place in places]
+        line = {"linestyle": "-" if ordered else "none", "linewidth": 1.0}
+        axes.plot(places, means, color=color, marker="_", markersize=14, label=name, **line)
     turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if longest > 5 else {}
-    axes.set_xticks(range(len(errors)), list(errors), **turned)
-    axes.set(xlabel=axis, ylabel="test error, %", xlim=(-0.6, len(errors) - 0.4))
+    axes.set_xticks(range(len(values)), values, **turned)
+    axes.set(xlabel=axis, ylabel="test error, %", xlim=(-0.6, len(values) - 0.4))
+    every = [errors[value] for errors in groups.values() for value in errors]
+    _stretch(axes.yaxis, np.concatenate(every))
     _bare(axes)
+    if len(groups) > 1:
+        axes.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), fontsize=8, frameon=False)
     return figure
 
 
 def _errors_by_value(axis, points, records):
-    errors = {}
+    groups = {}
     for point in points:
         if axis in point.choices and point.name in records:
-            found = error_percents([records[point.name]], "test")
-            errors.setdefault(point.choices[axis], []).extend(found)
-    return errors
+            others = {n: text for n, text in point.choices.items() if n not in (axis, "seed")}
+            name = " ".join(f"{n}={text}" for n, text in others.items())
+            errors = groups.setdefault(name, {}).setdefault(point.choices[axis], [])
+            errors += error_percents([records[point.name]], "test")
+    return groups
 
 
 def _draw_curves(rows, curves, first):
@@ -133,9 +153,12 @@ def _draw_curves(rows, curves, first):
     return figure
 
 
-def _scale(values):
-    wide = min(values) > 0 and max(values) > _WIDE * min(values)
-    return "log" if wide else "linear"
+def _stretch(axis, values):
+    """Makes an axis logarithmic, with plain numbers, where its values are far apart."""
+    if min(values) > 0 and max(values) > _WIDE * min(values):
+        axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+        axis.set_major_formatter(LogFormatter())
+        axis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
 
 
 def _figure(labels):

@@ -128,13 +128,16 @@ class PointRunner:
             write_text(directory / CORES, f"{point.cores}\n")
 
     def publish(self, point, record):
-        """Writes a point's record into the directory of results, if there is to be one."""
+        """Writes a point's record into the directory of results, if there is to be one.
+
+        A record of the same run that is there stays, with what was marked in it by hand.
+        """
         if not self.results:
             return
         path = self._published_path(point)
         text = _to_text(record)
         try:
-            if path.is_file() and path.read_text() == text:
+            if path.is_file() and _is_copy(path.read_text(), record):
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
             write_text(path, text)
@@ -234,6 +237,15 @@ class PointRunner:
         }
         write_text(directory / RECORD, _to_text(record))
         return record
+
+
+def _is_copy(text, record):
+    """Whether a file is that of a record, but for what is marked by hand."""
+    try:
+        held = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(held, dict) and {**held, "disturbed": None} == {**record, "disturbed": None}
 
 
 @functools.cache

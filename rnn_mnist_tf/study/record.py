@@ -38,8 +38,11 @@ No such file or directory: 'none.json'
         (row,) = merge_seeds([point], {point.name: record})
         losses = [line["loss"] for line in record["curve"]]
         numbers = [row["test_error_percent"], record["result"]["test_examples"], *losses]
+        numbers += [n for line in record["curve"] for k, n in line.items() if k.startswith("val_")]
         if not losses or not all(isinstance(number, (int, float)) for number in numbers):
             raise ValueError("its accuracy, test examples or curve are no numbers.")
+        if record["seed"] != config.seed:
+            raise ValueError("its seed is not its configuration's.")
         if not all(isinstance(record[name], str) for name in ("date", "machine", "data_digest")):
             raise ValueError("its date, machine or data_digest is no text.")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

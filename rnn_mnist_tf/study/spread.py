@@ -7,6 +7,9 @@ import typing
 
 import scipy.stats
 
+# Above this many percent errors are no counts of rare mistakes: a seed learns early, late or never.
+LARGEST_POOLED = 10.0
+
 
 class Spread(typing.NamedTuple):
     """How test errors differ between seeds.
@@ -20,8 +23,14 @@ class Spread(typing.NamedTuple):
     freedom: int
 
     def variance(self, row):
-        """Returns that of a row's mean over seeds, in points squared."""
-        return self.dispersion * row["test_error_percent"] / row["seeds"]
+        """Returns that of a row's mean over seeds, in points squared.
+
+        Above `LARGEST_POOLED` the variance between its own seeds, if that is larger.
+        """
+        variance = self.dispersion * row["test_error_percent"]
+        if row["test_error_percent"] > LARGEST_POOLED:
+            variance = max(variance, (row["test_error_spread"] or 0) ** 2)
+        return variance / row["seeds"]
 
     @property
     def quantile(self):
@@ -41,7 +50,8 @@ def pool_spread(rows):
 
         dispersion = sum of (n - 1) spread^2 / error / sum of (n - 1)
 
-    over the configurations with n >= 2 seeds and an error above 0, both in percent.
+    over the configurations with n >= 2 seeds and an error above 0, both in percent, and of at most
+    `LARGEST_POOLED`.
 
     Args:
         rows: from `merge_seeds`, of configurations that learned: a guess errs alike each time.
@@ -53,7 +63,7 @@ def pool_spread(rows):
     parts = [
         (row["seeds"] - 1, row["test_error_spread"] ** 2 / row["test_error_percent"])
         for row in rows
-        if row["test_error_spread"] is not None and row["test_error_percent"]
+        if row["test_error_spread"] is not None and 0 < row["test_error_percent"] <= LARGEST_POOLED
     ]
     freedom = sum(degrees for degrees, _ in parts)
     total = math.fsum(degrees * part for degrees, part in parts)
@@ -70,8 +80,8 @@ def compare_errors(row, other, spread):
         row, other: from `merge_seeds`.
         spread: from `pool_spread`.
 
-    >>> few = {"test_error_percent": 2.0, "seeds": 2}
-    >>> compare_errors(few, {"test_error_percent": 3.0, "seeds": 2}, Spread(0.01, 20))
+    >>> rows = [{"test_error_percent": error, "seeds": 2} for error in (2.0, 3.0)]
+    >>> compare_errors(*rows, Spread(0.01, 20))
     (-1.0, 'lower')
     """
     difference = row["test_error_percent"] - other["test_error_percent"]

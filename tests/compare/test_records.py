@@ -37,6 +37,18 @@ def test_a_record_of_another_run_is_not_taken(knock, base, tmp_path, change):
     assert any(before[key] != after[key] for key in ("config", "cores", "analyses"))
 
 
+def test_a_mark_in_a_record_stays(knock, base, tmp_path):
+    """What was written by hand into the record of a run is there after the same command."""
+    flags = [*base, "--grid=cell:gru", f"--results={tmp_path / 'results'}", "--name=cells"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    path = tmp_path / "results" / "cells" / "cell=gru,seed=0.json"
+    path.write_text(json.dumps({**read(path), "disturbed": True}))
+    for workdir in ("one", "two"):
+        assert knock(*flags, f"--workdir={tmp_path / workdir}").code == 0
+        assert knock.programs == []
+        assert read(path)["disturbed"] is True
+
+
 def test_a_record_with_other_data_is_not_taken(knock, base, tmp_path, other_digits):
     """The configuration does not say which digits lie where it points to."""
     flags = [*base, "--grid=cell:basic_rnn", f"--results={tmp_path / 'results'}", "--name=cells"]

@@ -22,13 +22,16 @@ def test_memory():
         {"error": 4, "analyses": {}},
         {"error": 4, "analyses": {}},
     ]
+    # 0.02 / 2 and 0 / 4: a dispersion of 0.005; two degrees of freedom: 4.303 deviations
     assert answer("memory", ["blank_steps:0,112,28;cell:gru"], figures, seeds=2) == [
-        "gru, error by blank steps: 2.00 % ± 0.14 after 0, 4.00 % ± 0.00 after 28, 50.00 % ± 0.00 "
-        "after 112.",
-        "gru, 0 blank steps: the logits depend on the middle of the image 1 x as much as on the "
-        "last step.",
-        "gru, 112 blank steps: the logits depend on the middle of the image 0.12 x as much as on "
-        "the last step.",
+        "Between seeds a test error of 1 % has a standard deviation of 0.07 points, one of e % "
+        "sqrt(e) times that.",
+        "gru, error by blank steps: 2.00 % ± 0.14 after 0, 4.00 % ± 0.00 after 28 (higher), "
+        "50.00 % ± 0.00 after 112 (higher).",
+        "gru, 0 blank steps: the logits depend on the middle of the image 1 x (0.5, 1.5 by seed) "
+        "as much as on the last step.",
+        "gru, 112 blank steps: the logits depend on the middle of the image 0.12 x (0.25, 0 by "
+        "seed) as much as on the last step.",
     ]
 
 
@@ -56,9 +59,9 @@ def test_what_did_not_learn_has_not_forgotten():
     records = make_study(points, figures)
     records[points[3].name]["curve"][-1]["loss"] = 2.3
     sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
-    failure = "1 of 2 seeds did not learn: its loss is no better than a guess's"
-    assert f"2.00 % ± 0.00 after 56 ({failure})." in sentences[0]
-    assert [text.partition(":")[0] for text in sentences[1:]] == ["gru, 0 blank steps"]
+    failure = "1 of 2 seeds did not learn: its loss is within 5 % of a guess's"
+    assert f"2.00 % ± 0.00 after 56 ({failure})." in sentences[1]
+    assert [text.partition(":")[0] for text in sentences[2:]] == ["gru, 0 blank steps"]
 
 
 def test_batch_statistics_cannot_hide_a_failure():
@@ -69,7 +72,7 @@ def test_batch_statistics_cannot_hide_a_failure():
     records[points[1].name]["curve"][-1]["val_loss"] = 2.31
     sentences = SECTIONS["size"].answer(merge_seeds(points, records), records)
     assert sentences[0] == (
-        "cnn, all cores: after so few steps the loss is no better than a guess's at sides 112: the "
+        "cnn, all cores: after so few steps the loss is within 5 % of a guess's at sides 112: the "
         "time alone counts."
     )
 
@@ -107,7 +110,12 @@ def test_size():
         "second as the CNN (12,300).",
         "At side 112 on 2 cores the RNN (12,345 parameters) trains on 2.8 x as many images a "
         "second as the CNN (12,300).",
+        "Of models with equal parameters the claim does not hold.",
     ]
+    figures[4]["images_per_second"] = 20
+    assert "claim" not in answer("size", SIZE, figures)[-1]  # on one core it holds, on two not
+    figures[5]["images_per_second"] = 25
+    assert answer("size", SIZE, figures)[-1] == "Of models with equal parameters the claim holds."
 
 
 def test_size_on_two_machines():

@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-from rnn_mnist_tf.study import merge_seeds, parse_grids, save_pictures
+from rnn_mnist_tf.study import merge_seeds, parse_grids, pictures, save_pictures
 from rnn_mnist_tf.study.pictures import draw_error_by_value, draw_learning_curves
 from tests.study.records import make_record
 
@@ -53,13 +54,42 @@ def test_nothing_is_drawn_of_nothing(tmp_path):
 
 
 def test_dots_are_the_errors():
-    """Every run is a dot above its value, every mean a line."""
-    errors = {"gru": [1.0, 3.0], "lstm": [5.0]}
-    (axes,) = draw_error_by_value("cell", errors).axes
-    dots, means = axes.collections[::2], axes.collections[1::2]
-    assert [d.get_offsets().tolist() for d in dots] == [[[0, 1], [0, 3]], [[1, 5]]]
-    assert [line.get_segments()[0][0][1] for line in means] == [2, 5]
-    assert [label.get_text() for label in axes.get_xticklabels()] == ["gru", "lstm"]
+    """Every run is a dot above its value; means are those of equal other choices."""
+    groups = {"tap=1": {"rows": [1.0, 3.0], "both": [5.0]}, "tap=2": {"positions": [4.0]}}
+    (axes,) = draw_error_by_value("serialize", groups).axes
+    dots = [found.get_offsets().tolist() for found in axes.collections]
+    assert dots == [[[0, 1], [0, 3]], [[1, 5]], [[2, 4]]]
+    assert [line.get_xydata().tolist() for line in axes.lines] == [[[0, 2], [1, 5]], [[2, 4]]]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["rows", "both", "positions"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["tap=1", "tap=2"]
+    assert axes.get_yscale() == "linear"
+    assert {line.get_linestyle() for line in axes.lines} == {"None"}
+    (axes,) = draw_error_by_value("tap", {"": {"1": [3.0], "2": [2.0]}}).axes
+    assert [line.get_linestyle() for line in axes.lines] == ["-"]
+
+
+def test_one_line_needs_no_legend():
+    """And errors far apart stand on a logarithmic axis."""
+    (axes,) = draw_error_by_value("scan", {"": {"rows": [1.0], "pixels": [88.0]}}).axes
+    assert axes.get_legend() is None
+    assert axes.get_yscale() == "log"
+
+
+def test_lines_of_a_study(tmp_path, monkeypatch):
+    """Seeds are merged, other choices are not."""
+    drawn = {}
+    figure = Figure()
+    monkeypatch.setattr(
+        pictures, "draw_error_by_value", lambda axis, groups: drawn.update({axis: groups}) or figure
+    )
+    save(tmp_path, ["num_layers:1,2;cell:gru", "num_layers:2;cell:lstm"], seeds=2)
+    assert {name: list(errors) for name, errors in drawn["num_layers"].items()} == {
+        "cell=gru": ["1", "2"],
+        "cell=lstm": ["2"],
+    }
+    assert {len(found) for errors in drawn["num_layers"].values() for found in errors.values()} == {
+        2
+    }
 
 
 def test_learning_curves_are_means_over_seeds():

@@ -22,9 +22,10 @@ def row(error, spread=None, seeds=2, **others):
 
 
 def test_the_spread_is_pooled():
-    """9 / 9 with one degree of freedom, 25 / 50 with three: (1 + 3 * 0.5) / 4."""
-    rows = [row(9.0, 3.0), row(50.0, 5.0, seeds=4), row(7.0, seeds=1), row(0.0, 0.0, seeds=9)]
+    """9 / 9 with one degree of freedom, 4 / 8 with three: (1 + 3 * 0.5) / 4."""
+    rows = [row(9.0, 3.0), row(8.0, 2.0, seeds=4), row(7.0, seeds=1), row(0.0, 0.0, seeds=9)]
     assert pool_spread(rows) == Spread(0.625, 4)
+    assert pool_spread([*rows, row(10.1, 5.0)]) == Spread(0.625, 4)
     assert pool_spread(rows[2:]) is None
     assert pool_spread([row(9.0, 0.0)]) is None  # two seeds that agree by chance say nothing
     assert pool_spread([]) is None
@@ -32,7 +33,11 @@ def test_the_spread_is_pooled():
 
 def test_the_variance_of_a_mean():
     """In proportion to the error, divided by the seeds."""
-    assert Spread(0.02, 3).variance(row(5.0, seeds=4)) == pytest.approx(0.025)
+    assert Spread(0.02, 3).variance(row(5.0, 9.0, seeds=4)) == pytest.approx(0.025)
+    # Of large errors the seeds' own variance counts, if it is the larger one.
+    assert Spread(0.02, 3).variance(row(50.0, 4.0, seeds=4)) == pytest.approx(4.0)
+    assert Spread(0.02, 3).variance(row(50.0, 0.1, seeds=4)) == pytest.approx(0.25)
+    assert Spread(0.02, 3).variance(row(50.0, seeds=1)) == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(
