@@ -90,9 +90,9 @@ def run(
         workdir: the directory of the study; its runs are in `points/`.
         name: of the study; the last part of workdir if empty.
         results: a directory for a copy of each point's record, or empty. A point of the same
-            configuration and data whose record is there is not run again.
+            configuration, cores and data whose record is there is not run again.
         analyses: names of measurements after each training.
-        overwrite: whether runs of other configurations in the points' places are deleted.
+        overwrite: whether runs and records of others in the points' places are replaced.
         steps_per_call: see `Trainer`.
         progress: whether a line a point is written to stderr.
         handle_signals: whether Ctrl-C or TERM stops the study.
@@ -101,8 +101,8 @@ def run(
         An `Outcome`.
 
     Raises:
-        InputError: a point that cannot run or be measured; another study in workdir, or one that
-            is running.
+        InputError: a point that cannot run or be measured; another study in workdir or among the
+            results, or one that is running.
     """
     name = name or pathlib.Path(workdir).absolute().name
     if pathlib.Path(name).name != name or name == "..":

@@ -1,7 +1,6 @@
 """Writes RESULTS.md from the studies' own files: `python -m rnn_mnist_tf.results`."""
 
 import dataclasses
-import itertools
 import json
 import os
 import pathlib
@@ -85,6 +84,18 @@ class Study(typing.NamedTuple):
     note: str = ""
 
 
+class Tried(typing.NamedTuple):
+    """Runs to the end of recipes that are not shipped.
+
+    Attributes:
+        errors: `{file name: test error in percent}`.
+        note: what a reader has to know of them; empty without `NOTE.txt`.
+    """
+
+    errors: dict
+    note: str = ""
+
+
 def define_flags(flag_values):
     """Defines the program's flags."""
     flags.DEFINE_string(
@@ -107,7 +118,32 @@ def read_studies(directory):
             f"some of {', '.join((*RECIPES, *SECTIONS))}: "
             "python -m rnn_mnist_tf.compare --results=DIR writes them."
         )
-    return {name: read_study(directory / name) for name in names}
+    studies = {name: read_study(directory / name) for name in names}
+    for name in RECIPES.keys() & studies.keys():
+        rows = studies[name].rows
+        if len(rows) > 1:
+            raise InputError(
+                f"Received {len(rows)} configurations of {name} "
+                f"({', '.join(row['points'][0] for row in rows)}), expected one: a recipe's points "
+                "differ in the seed alone."
+            )
+    return studies
+
+
+def read_tried(directory):
+    """Returns the `Tried` under a directory, which need not have any.
+
+    Raises:
+        InputError: a file that is no record of a run.
+    """
+    errors = {}
+    for path in sorted(pathlib.Path(directory, TRIED).glob("[!.]*.json")):
+        try:
+            accuracy = json.loads(path.read_text())["result"]["test_accuracy"]
+            errors[path.name] = 100 * (1 - accuracy)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"Received {path}, expected the record of a run: {error}") from error
+    return Tried(errors, _read_note(pathlib.Path(directory, TRIED)))
 
 
 def read_study(directory):
@@ -126,15 +162,30 @@ def read_study(directory):
     points.sort(key=lambda point: len(point.choices), reverse=True)
     axes = dict.fromkeys(axis for point in points for axis in point.choices if axis != "seed")
     points.sort(key=lambda point: _place(point, axes))
+    _check_same_study(directory, points, records)
     rows = merge_seeds(points, records)
-    for row, other in itertools.combinations(rows, 2):
-        if row["flags"] == other["flags"] and row["label"] == other["label"]:
-            raise InputError(
-                f"Received {directory}, where {row['points'][0]} and {other['points'][0]} differ "
-                "in more than the grid. Delete the records of the study that is not to be shown."
-            )
-    note = pathlib.Path(directory) / NOTE
-    return Study(points, records, rows, note.read_text().strip() if note.is_file() else "")
+    return Study(points, records, rows, _read_note(directory))
+
+
+def _read_note(directory):
+    path = pathlib.Path(directory) / NOTE
+    return path.read_text().strip() if path.is_file() else ""
+
+
+def _check_same_study(directory, points, records):
+    """Raises `InputError` for records that differ where the grid says nothing, or in their data."""
+    first = {}
+    for point in points:
+        fields = {"cores": point.cores, **point.config.without_places()}
+        held = {(name,): v for name, v in fields.items() if name not in ("seed", *point.settings)}
+        held["data", point.config.source] = records[point.name]["data_digest"]
+        for key, value in held.items():
+            other, expected = first.setdefault(key, (point.name, value))
+            if value != expected:
+                raise InputError(
+                    f"Received {directory}, where {other} and {point.name} differ in more than the "
+                    f"grid: in {key[0]}. Delete the records of the study that is not to be shown."
+                )
 
 
 def _place(point, axes):
@@ -161,12 +212,12 @@ def run(results, output):
     Raises:
         InputError: no records; an output that cannot be written.
     """
-    studies = read_studies(results)
+    studies, tried = read_studies(results), read_tried(results)
     try:
         for name, study in studies.items():
             save_pictures(pathlib.Path(results) / name, study.points, study.records, study.rows)
         place = pathlib.Path(os.path.relpath(results, pathlib.Path(output).parent)).as_posix()
-        write_text(pathlib.Path(output), format_report(studies, results, place))
+        write_text(pathlib.Path(output), format_report(studies, tried, results, place))
     except OSError as error:
         raise InputError(
             f"Received results={str(results)!r} and output={str(output)!r}, expected places that "
@@ -175,17 +226,18 @@ def run(results, output):
     return list(studies)
 
 
-def format_report(studies, results="results", place="results"):
+def format_report(studies, tried, results="results", place="results"):
     """Returns the report as Markdown.
 
     Args:
         studies: from `read_studies`.
+        tried: from `read_tried`.
         results: the directory of the records, where the pictures are too.
         place: how the report names that directory.
     """
     place = urllib.parse.quote(place)
     parts = [_format_head(studies, place), _format_recipes(studies, place)]
-    parts += [_format_tried(pathlib.Path(results, TRIED), place), _format_published()]
+    parts += [_format_tried(tried, place), _format_published()]
     for name, section in SECTIONS.items():
         if name in studies:
             pictures = sorted(path.name for path in pathlib.Path(results, name).glob("[!.]*.png"))
@@ -209,8 +261,10 @@ def _format_head(studies, place):
         "seeds makes such a difference in less than 5 % of comparisons of equals, by Student's t "
         "with the spread of all\nconfigurations that learned and err at most 10 %, in `taps` of "
         "each way to serialize; with depth a ratio grows or\nfalls by Tukey's range at the same "
-        "5 %. One that errs more has its own spread, if that is larger. Differences\nbetween times "
-        "are not judged.\n\n"
+        "5 %. Apart are configurations that err more, and those whose seeds differ\nfar more than "
+        "the others' (an F test at 1 % for all together): they have a spread of their own, if that "
+        "is\nlarger. Times have no spread; what is said of them is said where all that was "
+        "measured agrees.\n\n"
         f"Measured: {when}, on {'; '.join(machines)}.\nOthers share the machine, so seconds "
         "compare within a table better than between tables.\n"
     )
@@ -227,12 +281,6 @@ def _format_recipes(studies, place):
     recipes = [name for name in RECIPES if name in studies]
     for name in recipes:
         study = studies[name]
-        if len(study.rows) > 1:
-            names = ", ".join(row["points"][0] for row in study.rows)
-            raise InputError(
-                f"Received {len(study.rows)} configurations of {name} ({names}), expected one: a "
-                "recipe's points differ in the seed alone."
-            )
         (row,) = study.rows
         results = [study.records[point]["result"] for point in row["points"]]
         images = sorted({result["test_examples"] for result in results})
@@ -246,23 +294,18 @@ def _format_recipes(studies, place):
     return "\n".join(lines) + "\n" if recipes else ""
 
 
-def _format_tried(directory, place):
+def _format_tried(tried, place):
     """The test errors that were read beside those of the recipes; empty if there are none."""
     texts = []
-    for path in sorted(directory.glob("[!.]*.json")):
-        try:
-            percent = 100 * (1 - json.loads(path.read_text())["result"]["test_accuracy"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"Received {path}, expected the record of a run: {error}") from error
-        name, file = path.stem.replace("_", " "), urllib.parse.quote(path.name)
-        texts.append(f"[{name}]({place}/{TRIED}/{file}) {percent:.2f} %")
+    for file, percent in tried.errors.items():
+        name = file.removesuffix(".json").replace("_", " ")
+        texts.append(f"[{name}]({place}/{TRIED}/{urllib.parse.quote(file)}) {percent:.2f} %")
     if not texts:
         return ""
-    note = directory / NOTE
     return (
         f"Trained to the end too, and not taken or replaced: {', '.join(texts)}.\nOf several "
         "readings of the test images the lowest is likely to be a lucky one.\n"
-        + (f"{note.read_text().strip()}\n" if note.is_file() else "")
+        + (f"{tried.note}\n" if tried.note else "")
     )
 
 

@@ -14,6 +14,7 @@ from rnn_mnist_tf.study import parse_grids
 from rnn_mnist_tf.study.claims import SECTIONS
 from rnn_mnist_tf.training import TrainConfig
 from tests.doors import Answer, assert_refused
+from tests.files import contents_and_times
 from tests.study.records import make_study
 
 CELLS = "cell:basic_rnn,gru,lstm,lstm+use_peepholes=true,lstm+use_peepholes=true+cell_clip=1"
@@ -179,7 +180,7 @@ ORDERS = {
     "text": ["scan:rows,columns,permuted_rows,patches", "scan:pixels;seed:0"],
     "numbers": ["learning_rate:1e-05,0.002,0.01,3;batch_size:8,64,512"],
     "options": ["cell:lstm,lstm+cell_clip=2,lstm+cell_clip=10;cores:1,2,10"],
-    "truth": ["residual:false,true;num_units:5,10,100"],
+    "truth": ["bidirectional:false,true;num_units:5,10,100"],
     "axes": ["num_units:5,20,100;cell:gru,basic_lstm;image_size:14,56,112"],
     "union": ["model:rnn,cnn+head=mean;cell:gru", "model:cnn+head=mean;cell:basic_lstm"],
 }
@@ -260,8 +261,10 @@ def test_what_was_tried_and_not_taken(small, tmp_path, call_results):
     assert call_results(tmp_path / "results", output).code == 0
     assert "\nIt was too slow.\n" in output.read_text()
     path.write_text("[]")
+    pictures = contents_and_times(tmp_path / "results")
     answer = call_results(tmp_path / "results", output)
     assert_refused(answer, 1, "results: error: ", str(path), "the record of a run")
+    assert contents_and_times(tmp_path / "results") == pictures
 
 
 def test_twice(small, tmp_path, call_results):
@@ -349,7 +352,12 @@ DAMAGES = {
     "another point": (damage("settings", num_units=7), "num_units=7"),
     "no accuracy": (damage("result", test_accuracy=None), "accuracy"),
     "no test images": (damage("result", test_examples=None), "test_examples"),
-    "an accuracy in words": (damage("result", test_accuracy="good"), "record"),
+    "an accuracy in words": (damage("result", test_accuracy="good"), "accuracy"),
+    "an accuracy that is no number": (damage("result", test_accuracy=float("nan")), "accuracy"),
+    "no time": (damage("result", train_seconds=0), "train_seconds"),
+    "no norms": (damage("analyses", forgetting=[]), "forgetting"),
+    "norms in words": (damage("analyses", forgetting=["large"]), "forgetting"),
+    "a speed in words": (damage("analyses", speed={"batch_1": "high"}), "speed"),
     "no seconds": (damage("result", train_seconds=None), "train_seconds"),
     "no curve": (lambda path: change(path, curve=[]), "curve"),
     "another seed": (lambda path: change(path, seed=1), "seed"),
@@ -392,7 +400,29 @@ def test_records_of_two_studies(small, tmp_path, call_results):
     record["settings"]["seed"] = record["seed"] = 1
     path.with_name("blank_steps=28,cell=gru,seed=1.json").write_text(json.dumps(record))
     answer = call_results(small, tmp_path / "RESULTS.md")
-    assert_refused(answer, 1, str(small / "memory"), path.stem, "seed=1", "Delete")
+    assert_refused(answer, 1, str(small / "memory"), "seed=1", "num_units", "Delete")
+
+
+@pytest.mark.parametrize("what", ["config", "cores", "data_digest"])
+def test_records_that_differ_in_more_than_the_grid(small, tmp_path, call_results, what):
+    """What a study that was changed and begun again has left is not compared with what is new."""
+    path = small / "memory" / "blank_steps=28,cell=gru,seed=0.json"
+    if what == "config":
+        damage("config", num_units=7)(path)
+    else:
+        change(path, **{what: {"cores": 1, "data_digest": "4567"}[what]})
+    answer = call_results(small, tmp_path / "RESULTS.md")
+    word = {"config": "num_units", "cores": "cores", "data_digest": "data"}[what]
+    assert_refused(answer, 1, str(small / "memory"), path.stem, f"in {word}.")
+    assert list(small.rglob("*.png")) == []
+
+
+def test_the_report_that_is_shipped_is_of_the_records():
+    """Whoever changes a record or a sentence writes it anew."""
+    home = pathlib.Path(results.__file__).parents[1]
+    studies, tried = results.read_studies(home / "results"), results.read_tried(home / "results")
+    text = results.format_report(studies, tried, home / "results")
+    assert text == (home / "RESULTS.md").read_text()
 
 
 def test_a_recipe_is_one_configuration(tmp_path, call_results):

@@ -5,18 +5,29 @@ import typing
 
 import numpy as np
 
-from rnn_mnist_tf.study.grid import settings_text
 from rnn_mnist_tf.study.machine import count_cores
+from rnn_mnist_tf.study.sentences import (
+    count_of,
+    describe_failure,
+    describe_spread,
+    format_digits,
+    format_error,
+    format_seconds,
+    group_rows,
+    has_learned,
+    name_row,
+    spread_of,
+    value_of,
+)
 from rnn_mnist_tf.study.spread import (
     compare_errors,
     compare_times,
     describe_trend,
     divide_errors,
-    pool_spread,
 )
 
 _PUBLISHED = 98.07  # the article's test accuracy, in percent, of one run
-_GUESS = 0.95  # a loss above this part of a guess's is no better: nothing was learned
+_SAME = "the same within the spread"
 _ORDERS = {
     "none": "in order",
     "fixed": "in one fixed shuffle",
@@ -41,32 +52,45 @@ class Section(typing.NamedTuple):
 
 def answer_cells(rows, records):
     """Says by how much more layers change the error and the time, cell by cell."""
-    spread = _spread(rows, records)
-    sentences, verdicts = [_spread_sentence(spread)], {}
-    for cell, layers in _group(rows, records, "num_layers").items():
-        parts = []
-        for count in sorted(set(layers) - {1} if 1 in layers else ()):
-            difference, verdict = compare_errors(layers[count], layers[1], spread)
+    spread = spread_of(rows, records)
+    sentences, verdicts = [describe_spread(spread, rows, records)], {}
+    for cell, layers in group_rows(rows, records, "num_layers").items():
+        one, parts = layers.get(1), []
+        if one is not None and not has_learned(one, records):
+            sentences.append(f"{cell}: 1 layer {describe_failure(one, records)}.")
+            one = None
+        for count in sorted(set(layers) - {1} if one is not None else ()):
+            failure = describe_failure(layers[count], records)
+            if failure:
+                parts.append(f"{count} layers {failure}")
+                continue
+            difference, verdict = compare_errors(layers[count], one, spread)
             verdicts.setdefault(count, []).append(verdict)
             parts.append(
                 f"{count} layers {difference:+.2f} points of error ({verdict}) "
-                f"for {compare_times(layers[count], layers[1], records)}"
+                f"for {compare_times(layers[count], one, records)}"
             )
         if parts:
             sentences.append(f"{cell}: against 1 layer, {'; '.join(parts)}.")
     if spread is not None:
-        sentences += [
-            f"{count} layers are better than 1 for {found.count('lower')} of {len(found)} "
-            f"cells, worse for {found.count('higher')}."
-            for count, found in sorted(verdicts.items())
-        ]
-        total = sum(map(len, verdicts.values()))
-        if total:
-            sentences.append(
-                f"Each verdict is one at 5 %: of {total} comparisons of equals, "
-                f"{0.05 * total:.1f} would be called different."
-            )
+        sentences += _count_verdicts(verdicts)
     return [*sentences, _choose(rows, records, spread)]
+
+
+def _count_verdicts(verdicts):
+    """Of how many cells more layers are better, and how often chance would say so."""
+    sentences = [
+        f"{count} layers are better than 1 for {found.count('lower')} of "
+        f"{count_of(len(found), 'configuration')}, worse for {found.count('higher')}."
+        for count, found in sorted(verdicts.items())
+    ]
+    total = sum(map(len, verdicts.values()))
+    if total > 1:
+        sentences.append(
+            f"Each of these verdicts is one at 5 %: of {total} comparisons of equals, "
+            f"{format_digits(0.05 * total)} would be called different."
+        )
+    return sentences
 
 
 def _choose(rows, records, spread):
@@ -74,37 +98,45 @@ def _choose(rows, records, spread):
     chosen = [row for row in rows if row["validation_error_percent"] is not None]
     if not chosen:
         return "Without a validation part none is chosen."
-    best = min(chosen, key=lambda row: row["validation_error_percent"])
-    text = f"The lowest validation error has {_name(best, records)}: test error {_error(best)}"
-    alike = [
-        f"{_name(row, records)} ({row['test_error_percent']:.2f} %)"
-        for row in rows
-        if row is not best and compare_errors(row, best, spread)[1] == "the same within the spread"
-    ]
-    return text + (f"; the same within the spread: {', '.join(alike)}." if alike else ".")
+    lowest = min(row["validation_error_percent"] for row in chosen)
+    best = [row for row in chosen if math.isclose(row["validation_error_percent"], lowest)]
+    named = [f"{name_row(row, records)} (test error {format_error(row)})" for row in best]
+    text = f"The lowest validation error has {', and as low '.join(named)}"
+    if len(best) > 1:
+        return text + "."
+    verdicts = {_SAME: [], "lower": []}
+    for row in rows:
+        if row is not best[0] and has_learned(row, records):
+            found = verdicts.get(compare_errors(row, best[0], spread)[1])
+            if found is not None:
+                found.append(f"{name_row(row, records)} ({row['test_error_percent']:.2f} %)")
+    if verdicts[_SAME]:
+        text += f"; the same test error within the spread: {', '.join(verdicts[_SAME])}"
+    if verdicts["lower"]:
+        text += f"; a lower test error: {', '.join(verdicts['lower'])}"
+    return text + "."
 
 
 def answer_scans(rows, records):
     """Says by how much each scan differs from rows."""
-    spread = _spread(rows, records)
-    by_scan = {_value(row, records, "scan"): row for row in rows}
-    sentences = [_spread_sentence(spread)]
-    base = by_scan.pop("rows", None)
-    if base is not None:
-        sentences.append(f"rows: {_error(base)}{_seconds(base)}.")
+    spread = spread_of(rows, records)
+    by_scan = {value_of(row, records, "scan"): row for row in rows}
+    base = by_scan.get("rows")
+    if base is not None and not has_learned(base, records):
+        base = None
+    sentences = [describe_spread(spread, rows, records)]
     for scan, row in by_scan.items():
-        failure = _describe_failure(row, records)
+        failure = describe_failure(row, records)
         if failure:
-            sentences.append(f"{scan}: {_error(row)}, {failure}.")
-            continue
-        if base is None:
-            sentences.append(f"{scan}: {_error(row)}{_seconds(row)}.")
-            continue
-        difference, verdict = compare_errors(row, base, spread)
-        sentences.append(
-            f"{scan}: {_error(row)}, {difference:+.2f} points against rows ({verdict}), "
-            f"{compare_times(row, base, records)}."
-        )
+            sentences.append(f"{scan}: {format_error(row)}, {failure}.")
+        elif base is None or row is base:
+            sentences.append(f"{scan}: {format_error(row)}{format_seconds(row)}.")
+        else:
+            difference, verdict = compare_errors(row, base, spread)
+            sentences.append(
+                f"{scan}: {format_error(row)}, {difference:+.2f} points against rows ({verdict}), "
+                f"{compare_times(row, base, records)}."
+            )
     return sentences
 
 
@@ -118,17 +150,18 @@ _CLAIM_OF_TREND = {
     "grows": "holds",
     "falls": "does not hold: it is the other way round",
 }
+_EQUALLY_LONG = (2, 3)  # blocks whose maps have equally many steps
 
 
 def answer_taps(rows, records):
     """Says what an order that is lost costs, by the depth of the features."""
     # Ways to serialize are apart: a way that hardly learns says nothing of how another one spreads.
     sentences, trends = [], []
-    for serialize in dict.fromkeys(_value(row, records, "serialize") for row in rows):
-        members = [row for row in rows if _value(row, records, "serialize") == serialize]
-        spread = _spread(members, records)
-        groups = _group(members, records, "shuffle_steps")
-        sentences.append(f"{serialize}: {_spread_sentence(spread)}")
+    for serialize in dict.fromkeys(value_of(row, records, "serialize") for row in rows):
+        members = [row for row in rows if value_of(row, records, "serialize") == serialize]
+        spread = spread_of(members, records)
+        groups = group_rows(members, records, "shuffle_steps")
+        sentences.append(f"{serialize}: {describe_spread(spread, members, records)}")
         sentences += [
             f"{place}: {_describe_orders(orders, records, spread)}."
             for place, orders in groups.items()
@@ -138,16 +171,15 @@ def answer_taps(rows, records):
 
 
 def _describe_orders(orders, records, spread):
-    """The errors of one tap, each judged against the one before it."""
+    """The errors of one tap, each judged against that in order."""
     texts = []
-    for order, before in (("none", None), ("fixed", "none"), ("fresh", "fixed")):
-        if order not in orders:
-            continue
+    for order in (order for order in _ORDERS if order in orders):
         text = f"{orders[order]['test_error_percent']:.2f} % {_ORDERS[order]}"
-        if before in orders and all(_has_learned(orders[o], records) for o in (order, before)):
-            text += f" ({compare_errors(orders[order], orders[before], spread)[1]})"
+        pair = [orders[order], orders.get("none")]
+        if order != "none" and pair[1] and all(has_learned(row, records) for row in pair):
+            text += f" ({compare_errors(*pair, spread)[1]})"
         texts.append(text)
-    learned = all(_has_learned(row, records) for row in orders.values())
+    learned = all(has_learned(row, records) for row in orders.values())
     return ", ".join(texts) + ("" if learned else "; one at least did not learn")
 
 
@@ -155,46 +187,57 @@ def _describe_worths(serialize, groups, records, spread):
     """By how much each kind of order lowers the error, by depth, and what becomes of the claim."""
     sentences = []
     for worth, (kept, lost) in _WORTHS.items():
-        ratios = []
+        ratios = {}
         for orders in groups:
             pair = [orders[order] for order in (lost, kept) if order in orders]
-            if len(pair) == 2 and all(_has_learned(row, records) for row in pair):
-                ratios.append((_value(pair[0], records, "tap"), divide_errors(*pair, spread)))
+            if len(pair) < 2 or not all(has_learned(row, records) for row in pair):
+                continue
+            if pair[1]["test_error_percent"] > 0:
+                ratios[value_of(pair[0], records, "tap")] = divide_errors(*pair, spread)
         if len(ratios) < 2:
             continue
-        ratios.sort()
-        trend = describe_trend([ratio for _, ratio in ratios], spread)
-        taps = ", ".join(f"{ratio.text} x after block {tap}" for tap, ratio in ratios)
+        ratios = dict(sorted(ratios.items()))
+        trend = describe_trend([*ratios.values()])
+        taps = ", ".join(f"{ratio.text} x after block {tap}" for tap, ratio in ratios.items())
         sentences.append(
             f"By {serialize}, what {worth} is worth (the error {_ORDERS[lost]} over that "
             f"{_ORDERS[kept]}) {trend} with depth: {taps}."
         )
         if worth == "order altogether":
-            claim = _CLAIM_OF_TREND.get(trend, "is not decided")
-            sentences.append(f"By {serialize}, the claim {claim}.")
+            sentences.append(f"By {serialize}, {_judge_claim(ratios, trend)}.")
     return sentences
+
+
+def _judge_claim(ratios, trend):
+    """What becomes of the claim over all depths, and where depth alone differs."""
+    text = f"the claim {_CLAIM_OF_TREND.get(trend, 'is not decided')}"
+    alike = [ratios[tap] for tap in _EQUALLY_LONG if tap in ratios]
+    if len(alike) == len(_EQUALLY_LONG) < len(ratios):
+        claim = _CLAIM_OF_TREND.get(describe_trend(alike), "is not decided")
+        text += f"; of blocks 2 and 3 alone, with equally many steps, it {claim}"
+    return text
 
 
 def answer_memory(rows, records):
     """Says what blank steps after the image cost each cell, and how much of a gradient is left."""
-    spread = _spread(rows, records)
-    sentences = [_spread_sentence(spread)]
-    for cell, steps in _group(rows, records, "blank_steps").items():
+    spread = spread_of(rows, records)
+    sentences = [describe_spread(spread, rows, records)]
+    for cell, steps in group_rows(rows, records, "blank_steps").items():
         errors = []
         for count, row in sorted(steps.items()):
-            remark = _describe_failure(row, records)
-            if not remark and count != min(steps) and _has_learned(steps[min(steps)], records):
+            remark = describe_failure(row, records)
+            if not remark and count != min(steps) and has_learned(steps[min(steps)], records):
                 remark = compare_errors(row, steps[min(steps)], spread)[1]
-            errors.append(f"{_error(row)} after {count}" + (f" ({remark})" if remark else ""))
+            errors.append(f"{format_error(row)} after {count}" + (f" ({remark})" if remark else ""))
         sentences.append(f"{cell}, error by blank steps: {', '.join(errors)}.")
         for count in sorted({min(steps), max(steps)}):
             shares = _middle_shares(steps[count], records)
-            if shares and _has_learned(steps[count], records):
-                each = f" ({', '.join(f'{share:.2g}' for share in shares)} by seed)"
+            if shares and has_learned(steps[count], records):
+                each = f" ({', '.join(map(format_digits, shares))} by seed)"
                 sentences.append(
-                    f"{cell}, {count} blank steps: the logits depend on the middle of the image "
-                    f"{np.mean(shares):.2g} x{each if len(shares) > 1 else ''} as much as on the "
-                    "last step."
+                    f"{cell}, {count_of(count, 'blank step')}: the logits depend on the middle of "
+                    f"the image {format_digits(np.mean(shares))} x"
+                    f"{each if len(shares) > 1 else ''} as much as on the last step."
                 )
     return sentences
 
@@ -215,18 +258,24 @@ def answer_size(rows, records):
     """Says how time grows with the image's side, and what a second core gives."""
     sentences, series = [], {}
     machines = {record["machine"] for record in records.values()}
+    machines |= {record.get("analyses_machine", record["machine"]) for record in records.values()}
+    disturbed = sum(row["disturbed"] for row in rows)
+    compared = len(machines) == 1 and not disturbed
     for row in rows:
-        model, cores, side = (_value(row, records, n) for n in ("model", "cores", "image_size"))
+        model, cores, side = (value_of(row, records, n) for n in ("model", "cores", "image_size"))
         series.setdefault((model, cores), {})[side] = row
     for (model, cores), sides in series.items():
-        failed = [side for side, row in sides.items() if not _has_learned(row, records)]
+        failed = [side for side, row in sides.items() if not has_learned(row, records)]
         if failed:
             sentences.append(
-                f"{model}, {count_cores(cores)}: after so few steps the loss is within 5 % of a "
-                f"guess's at sides {', '.join(map(str, sorted(failed)))}: the time alone counts."
+                f"{model}, {count_cores(cores)}: after so few steps the loss is not 5 % below a "
+                f"guess's at {_list_sides(sorted(failed))}: the time alone counts."
             )
     for (model, cores), sides in series.items():
-        sentences.append(f"{model}, {count_cores(cores)}: {_times(sides, len(machines) == 1)}.")
+        sentences.append(f"{model}, {count_cores(cores)}: {_times(sides, compared)}.")
+    if disturbed:
+        sentences.append(f"Other work ran beside {disturbed} of them: no times are compared.")
+        return sentences
     if len(machines) > 1:
         return [*sentences, f"Measured on {len(machines)} machines: no times are compared."]
     for model in dict.fromkeys(model for model, _ in series):
@@ -259,12 +308,16 @@ def _times(sides, compared):
     sides = dict(sorted(sides.items()))
     training = [1000 / row["images_per_second"] for row in sides.values()]
     inference = [row["batch_100_ms"] for row in sides.values()]
-    text = f"sides {', '.join(map(str, sides))}: {_join_times(training)} ms an image in training"
+    text = f"{_list_sides(sides)}: {_join_times(training)} ms an image in training"
     if compared and len(sides) > 1:
         text += f" (from the first to the last {training[-1] / training[0]:.1f} x)"
     if None not in inference:
         text += f", {_join_times(inference)} ms in inference (batches of 100)"
     return text
+
+
+def _list_sides(sides):
+    return f"side{'s' if len(sides) > 1 else ''} {', '.join(map(str, sides))}"
 
 
 def _join(values):
@@ -285,20 +338,24 @@ def _largest_pair(series, name, other):
 
 def answer_article(rows, records):
     """Says whether rows or columns matter in the article's recipe, and how near it comes."""
-    spread = _spread(rows, records)
+    spread = spread_of(rows, records)
     published = {"test_error_percent": 100 - _PUBLISHED, "test_error_spread": None, "seeds": 1}
-    sentences = [_spread_sentence(spread)]
-    by_scan = {_value(row, records, "scan"): row for row in rows}
+    sentences = [describe_spread(spread, rows, records)]
+    by_scan = {value_of(row, records, "scan"): row for row in rows}
     for scan, row in by_scan.items():
         accuracies = [100 * records[name]["result"]["test_accuracy"] for name in row["points"]]
-        mean = float(np.mean(accuracies))
+        mean, failure = float(np.mean(accuracies)), describe_failure(row, records)
+        if failure:
+            sentences.append(f"{scan}: {_join(accuracies)} %, {failure}.")
+            continue
         sentences.append(
             f"{scan}: {_join(accuracies)} %, mean {mean:.2f} %, {mean - _PUBLISHED:+.2f} points "
             f"against the published {_PUBLISHED:.2f} % (an error that is "
             f"{compare_errors(row, published, spread)[1]})."
         )
-    if {"rows", "columns"} <= set(by_scan):
-        difference, verdict = compare_errors(by_scan["rows"], by_scan["columns"], spread)
+    pair = [by_scan[scan] for scan in ("rows", "columns") if scan in by_scan]
+    if len(pair) == 2 and all(has_learned(row, records) for row in pair):
+        difference, verdict = compare_errors(*pair, spread)
         sentences.append(f"Rows against columns: {difference:+.2f} points of error ({verdict}).")
     return sentences
 
@@ -326,7 +383,8 @@ SECTIONS = {
         "Features of a CNN as the sequence",
         'The article: deeper features have "a stronger sequence relation". If so, taking their '
         "order away should cost more, the deeper they are. But every second block halves the map, "
-        "and with it the steps that have an order: only blocks 2 and 3 have equally many.",
+        "and with it the steps that have an order: only blocks 2 and 3 have equally many. Errors "
+        "are judged against those in order.",
         answer_taps,
     ),
     "memory": Section(
@@ -343,73 +401,3 @@ SECTIONS = {
         answer_size,
     ),
 }
-
-
-def _group(rows, records, flag):
-    """Returns `{name: {value of the flag: row}}`, rows of one name differing in the flag alone."""
-    groups = {}
-    for row in rows:
-        name = _name(row, records, without=flag)
-        groups.setdefault(name, {})[_value(row, records, flag)] = row
-    return groups
-
-
-def _name(row, records, without=""):
-    """Names a row by all that the grid set but one flag."""
-    settings = records[row["points"][0]]["settings"]
-    return settings_text({n: v for n, v in settings.items() if n not in (without, "seed")})
-
-
-def _value(row, records, flag):
-    """A flag's value, which a row does not have where no row of the study differs in it."""
-    record = records[row["points"][0]]
-    return record["cores"] if flag == "cores" else record["config"][flag]
-
-
-def _has_learned(row, records):
-    """Whether all of a row's seeds learned."""
-    return _describe_failure(row, records) == ""
-
-
-def _describe_failure(row, records):
-    """Says which seeds did not learn; empty if all did.
-
-    One has learned whose loss in the last epoch is below 95 % of that of a guess among the classes,
-    on the validation part if there is one: that is what its errors are of.
-    """
-    failed = 0
-    for record in (records[name] for name in row["points"]):
-        last = record["curve"][-1]
-        # Records of earlier days do not say how many classes their data had.
-        classes = record.get("classes", record["config"]["num_classes"])
-        failed += last.get("val_loss", last["loss"]) >= _GUESS * math.log(classes)
-    if failed == 0:
-        return ""
-    seeds = f"{failed} of {len(row['points'])} seeds " if failed < len(row["points"]) else ""
-    return (
-        f"{seeds}did not learn: {'their' if failed > 1 else 'its'} loss is within 5 % of a guess's"
-    )
-
-
-def _spread(rows, records):
-    """The spread of what learned: a guess errs alike with every seed."""
-    return pool_spread([row for row in rows if _has_learned(row, records)])
-
-
-def _error(row):
-    spread = row["test_error_spread"]
-    return f"{row['test_error_percent']:.2f} %" + ("" if spread is None else f" ± {spread:.2f}")
-
-
-def _seconds(row):
-    """The time of training, unless other work always ran beside it."""
-    return "" if row["disturbed"] else f" in {row['train_seconds']:.0f} s"
-
-
-def _spread_sentence(spread):
-    if spread is None:
-        return "No spread between seeds is known: differences of a few tenths may be chance."
-    return (
-        f"Between seeds a test error of 1 % has a standard deviation of "
-        f"{math.sqrt(spread.dispersion):.2f} points, one of e % sqrt(e) times that."
-    )

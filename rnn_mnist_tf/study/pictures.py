@@ -16,10 +16,11 @@ _WIDE = 10  # values further apart than this, as a ratio, stand on a logarithmic
 
 
 def save_pictures(directory, points, records, rows):
-    """Draws all pictures of a study, each in place of the one before.
+    """Draws all pictures of a study in place of those before.
 
-    `error_by_seconds.png`, `learning_curves.png`, `error_by_AXIS.png` for each axis with more than
-    one value, and `forgetting.png` where that was measured.
+    `error_by_seconds.png` of what was measured undisturbed, `learning_curves.png`,
+    `error_by_AXIS.png` for each axis with more than one value, and `forgetting.png` where that was
+    measured.
 
     Args:
         directory: where.
@@ -30,10 +31,10 @@ def save_pictures(directory, points, records, rows):
     directory = pathlib.Path(directory)
     if not rows:
         return
-    figures = {
-        "error_by_seconds": draw_error_by_seconds(rows),
-        "learning_curves": draw_learning_curves(rows, records),
-    }
+    figures = {"learning_curves": draw_learning_curves(rows, records)}
+    timed = [row for row in rows if not row["disturbed"]]
+    if timed:
+        figures["error_by_seconds"] = draw_error_by_seconds(timed)
     for axis in dict.fromkeys(axis for point in points for axis in point.choices):
         groups = _errors_by_value(axis, points, records)
         if axis != "seed" and len({value for errors in groups.values() for value in errors}) > 1:
@@ -43,6 +44,9 @@ def save_pictures(directory, points, records, rows):
     for name, figure in figures.items():
         with replacing(directory / f"{name}.png") as temporary:
             figure.savefig(temporary, format="png", dpi=120)
+    for path in [*directory.glob("error_by_*.png"), directory / "forgetting.png"]:
+        if path.stem not in figures:  # of an axis, or a measurement, that the study had
+            path.unlink(missing_ok=True)
 
 
 def draw_error_by_seconds(rows):
@@ -106,6 +110,8 @@ def draw_error_by_value(axis, groups):
     """
     values = list(dict.fromkeys(value for errors in groups.values() for value in errors))
     ordered = all(value.replace(".", "", 1).isdecimal() for value in values)
+    if ordered:
+        values.sort(key=float)
     longest = max(map(len, values))
     wide = max(4.0, 1.5 + 0.5 * len(values)) + (3.5 if len(groups) > 1 else 0)
     tall = max(4.0 + 0.06 * longest, 1 + _LABEL_INCHES * len(groups))

@@ -54,12 +54,29 @@ class PointRunner:
         return self.workdir / POINTS / point.name
 
     def check_place(self, point):
-        """Raises `InputError` if a run of another configuration is in the point's place."""
+        """Raises `InputError` if another run is in the point's place, or its record in its copy's.
+
+        That is one of another configuration, on other cores or with other data.
+        """
         different = self._differences(point)
         if different and not self.overwrite:
             raise InputError(
                 f"Received workdir={str(self.workdir)!r}, whose point {point.name} holds another "
                 f"run ({'; '.join(different)}). Choose another --workdir, or pass --overwrite."
+            )
+        if self.overwrite or not (self.results and self._published_path(point).is_file()):
+            return
+        try:
+            published = self._read_published(point)
+        except InputError:
+            if self._read_own(point) is None:
+                raise
+            return  # a damaged copy of what is here
+        if published is None:
+            raise InputError(
+                f"Received results={self.results!r}, where {self.study}/{point.name}.json is the "
+                "record of another configuration, other cores or other data. Choose another "
+                "--results or --name, or pass --overwrite."
             )
 
     def check_results(self):
@@ -71,10 +88,16 @@ class PointRunner:
         """Returns the record of a point that is done, or None.
 
         A point is done if its run is complete, of the same configuration, and analysed as asked:
-        the run in `workdir`, or one whose record alone is among the results.
+        one whose record is among the results, or else the run in `workdir`.
         """
-        for read in (self._read_own, self._read_published):
-            record = read(point)
+        own = self._read_own(point)
+        try:
+            published = self._read_published(point)
+        except InputError:
+            if own is None:
+                raise
+            published = None  # a damaged copy of what is here
+        for record in (published, own):
             if record is not None and set(self.analyses) <= set(record["analyses"]):
                 return record
         return None
@@ -130,17 +153,19 @@ class PointRunner:
     def publish(self, point, record):
         """Writes a point's record into the directory of results, if there is to be one.
 
-        A record of the same run that is there stays, with what was marked in it by hand.
+        What is in a record of the same run that is there stays: marks by hand, and analyses.
         """
         if not self.results:
             return
         path = self._published_path(point)
-        text = _to_text(record)
         try:
-            if path.is_file() and _is_copy(path.read_text(), record):
+            held = _read_run(path, record)
+            analyses = {**held.get("analyses", {}), **record["analyses"]}
+            merged = {**record, **held, "analyses": analyses}
+            if merged == held:
                 return
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, text)
+            write_text(path, _to_text(merged))
         except OSError as error:
             raise InputError(
                 f"Received results={self.results!r}, expected a directory that can be written: "
@@ -214,6 +239,8 @@ class PointRunner:
         directory = self.directory(point)
         if (directory / RECORD).is_file():  # of this run, and now with more analyses
             record = {**_read_json(directory / RECORD), "analyses": self._read_analyses(point)}
+            if describe_machine() != record["machine"]:
+                record["analyses_machine"] = describe_machine()
             write_text(directory / RECORD, _to_text(record))
             return record
         lines = (directory / workdirs.METRICS).read_text().splitlines()
@@ -239,13 +266,16 @@ class PointRunner:
         return record
 
 
-def _is_copy(text, record):
-    """Whether a file is that of a record, but for what is marked by hand."""
+def _read_run(path, record):
+    """What a file holds of the same run as a record, which date and result tell; else nothing."""
     try:
-        held = json.loads(text)
-    except ValueError:
-        return False
-    return isinstance(held, dict) and {**held, "disturbed": None} == {**record, "disturbed": None}
+        held = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    same = isinstance(held, dict) and all(
+        held.get(name) == record[name] for name in ("date", "result", "seed")
+    )
+    return held if same and isinstance(held.get("analyses"), dict) else {}
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """The file of a point that is done, wherever it was made."""
 
 import json
+import math
 
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.study.grid import FLAG_NAMES, Point
@@ -35,12 +36,8 @@ No such file or directory: 'none.json'
         unknown = ({*point.settings} | {*point.choices}) - {*FLAG_NAMES}
         if unknown:
             raise ValueError(f"{sorted(unknown)} are no flags.")
-        (row,) = merge_seeds([point], {point.name: record})
-        losses = [line["loss"] for line in record["curve"]]
-        numbers = [row["test_error_percent"], record["result"]["test_examples"], *losses]
-        numbers += [n for line in record["curve"] for k, n in line.items() if k.startswith("val_")]
-        if not losses or not all(isinstance(number, (int, float)) for number in numbers):
-            raise ValueError("its accuracy, test examples or curve are no numbers.")
+        _check_numbers(record)
+        merge_seeds([point], {point.name: record})
         if record["seed"] != config.seed:
             raise ValueError("its seed is not its configuration's.")
         if not all(isinstance(record[name], str) for name in ("date", "machine", "data_digest")):
@@ -49,3 +46,27 @@ No such file or directory: 'none.json'
         raise InputError(f"Received {path}, expected the record of a point: {error}") from error
     record["config"] = config.without_places()
     return point, record
+
+
+def _check_numbers(record):
+    """Raises `ValueError` where what is drawn or computed with is no number."""
+    result, curve, analyses = record["result"], record["curve"], record["analyses"]
+    numbers = {
+        "its accuracy": [result["test_accuracy"], result.get("val_accuracy", 0)],
+        "its test_examples": [result["test_examples"]],
+        "its curve": [
+            number
+            for line in curve
+            for name, number in {"loss": line["loss"], **line}.items()
+            if name == "loss" or name.startswith("val_")
+        ],
+        "its forgetting": analyses.get("forgetting", [0]),
+        "its speed": [analyses.get("speed", {}).get(name, 1) for name in ("batch_1", "batch_100")],
+    }
+    for name, values in numbers.items():
+        if not values or not all(
+            isinstance(value, (int, float)) and math.isfinite(value) for value in values
+        ):
+            raise ValueError(f"{name} is no number, or none at all.")
+    if not result["train_seconds"] > 0:
+        raise ValueError(f"its train_seconds are {result['train_seconds']}.")

@@ -9,6 +9,7 @@ import scipy.stats
 
 # Above this many percent errors are no counts of rare mistakes: a seed learns early, late or never.
 LARGEST_POOLED = 10.0
+_SIGNIFICANCE = 0.01  # of the test whether a configuration's seeds differ more than the others'
 
 
 class Spread(typing.NamedTuple):
@@ -17,29 +18,52 @@ class Spread(typing.NamedTuple):
     Attributes:
         dispersion: the variance of an error of 1 %, in points squared.
         freedom: the degrees of freedom that it was estimated with.
+        limit: the dispersion from which on a configuration is apart: it has no part in the others'.
+        apart: the variance of those that are apart, in points squared; None if none is known.
+        apart_freedom: the degrees of freedom that it was estimated with.
     """
 
     dispersion: float
     freedom: int
+    limit: float = math.inf
+    apart: float | None = None
+    apart_freedom: int = 0
 
-    def variance(self, row):
-        """Returns that of a row's mean over seeds, in points squared.
+    def is_apart(self, row):
+        """Whether a row errs more than `LARGEST_POOLED`, or its seeds differ far too much.
 
-        Above `LARGEST_POOLED` the variance between its own seeds, if that is larger.
+        >>> spread = Spread(0.01, 5, limit=1.0)
+        >>> spread.is_apart({"test_error_percent": 3.0, "test_error_spread": 2.0})
+        True
         """
-        variance = self.dispersion * row["test_error_percent"]
-        if row["test_error_percent"] > LARGEST_POOLED:
-            variance = max(variance, (row["test_error_spread"] or 0) ** 2)
-        return variance / row["seeds"]
+        error, between = row["test_error_percent"], row["test_error_spread"]
+        far = between is not None and error > 0 and between**2 / error >= self.limit
+        return error > LARGEST_POOLED or far
 
-    @property
-    def quantile(self):
-        """How many standard deviations 95 % of chance differences stay within: Student's t.
+    def add(self, *parts):
+        """Returns the variance of a sum of rows' means, and its degrees of freedom.
 
-        >>> round(Spread(0.01, 1).quantile, 2), round(Spread(0.01, 20).quantile, 2)
-        (12.71, 2.09)
+        Two variances were estimated, that of the rows which are apart and that of the others. Of a
+        sum v of both, Satterthwaite 1946 (Biometrics Bulletin 2, 110-114) has
+
+            freedom = (v_1 + v_2)^2 / (v_1^2 / freedom_1 + v_2^2 / freedom_2)
+
+        Args:
+            parts: pairs of a row and the factor that its mean has in the sum.
+
+        >>> row = {"test_error_percent": 4.0, "test_error_spread": None, "seeds": 2}
+        >>> Spread(0.01, 5).add((row, 1.0), (row, 1.0))
+        (0.04, 5.0)
         """
-        return float(scipy.stats.t.ppf(0.975, self.freedom))
+        sums = {False: 0.0, True: 0.0}
+        for row, factor in parts:
+            variance = self.dispersion * row["test_error_percent"]
+            apart = self.is_apart(row) and self.apart is not None and self.apart > variance
+            sums[apart] += factor**2 * (self.apart if apart else variance) / row["seeds"]
+        total = sums[False] + sums[True]
+        estimates = ((sums[False], self.freedom), (sums[True], self.apart_freedom))
+        weights = [part**2 / freedom for part, freedom in estimates if part]
+        return total, total**2 / sum(weights) if weights else float(self.freedom)
 
 
 def pool_spread(rows):
@@ -50,24 +74,64 @@ def pool_spread(rows):
 
         dispersion = sum of (n - 1) spread^2 / error / sum of (n - 1)
 
-    over the configurations with n >= 2 seeds and an error above 0, both in percent, and of at most
-    `LARGEST_POOLED`.
+    over the configurations with n >= 2 seeds and an error above 0, both in percent. Apart are those
+    above `LARGEST_POOLED`, and one after the other those whose own dispersion is larger than the
+    others' by an F test at 1 %, divided by how many there are. Their variances are pooled as such.
 
     Args:
         rows: from `merge_seeds`, of configurations that learned: a guess errs alike each time.
 
     >>> rows = [{"test_error_percent": 4.0, "test_error_spread": 0.2, "seeds": 2}]
-    >>> pool_spread(rows)
-    Spread(dispersion=0.010000000000000002, freedom=1)
+    >>> pool_spread(rows)[:2]
+    (0.010000000000000002, 1)
     """
-    parts = [
-        (row["seeds"] - 1, row["test_error_spread"] ** 2 / row["test_error_percent"])
-        for row in rows
-        if row["test_error_spread"] is not None and 0 < row["test_error_percent"] <= LARGEST_POOLED
-    ]
-    freedom = sum(degrees for degrees, _ in parts)
-    total = math.fsum(degrees * part for degrees, part in parts)
-    return Spread(total / freedom, freedom) if total else None
+    seen = [row for row in rows if row["test_error_spread"] is not None]
+    seen = [row for row in seen if row["test_error_percent"] > 0]
+    apart = [row for row in seen if row["test_error_percent"] > LARGEST_POOLED]
+    pooled = [row for row in seen if row["test_error_percent"] <= LARGEST_POOLED]
+    limit = math.inf
+    while (odd := _find_odd(pooled)) is not None:
+        limit = _dispersion(odd)
+        apart.append(odd)
+        pooled = [row for row in pooled if row is not odd]
+    dispersion, freedom = _pool(pooled, _dispersion)
+    if not dispersion:
+        return None
+    variance, apart_freedom = _pool(apart, lambda row: row["test_error_spread"] ** 2)
+    return Spread(dispersion, freedom, limit, variance, apart_freedom)
+
+
+def _find_odd(rows):
+    """The row whose seeds differ most, if that is more than chance makes of the others' spread."""
+    if len(rows) < 3:
+        return None
+    largest = max(rows, key=_dispersion)
+    others, freedom = _pool([row for row in rows if row is not largest], _dispersion)
+    level = 1 - _SIGNIFICANCE / len(rows)
+    bound = others * float(scipy.stats.f.ppf(level, largest["seeds"] - 1, freedom))
+    # Seeds that agree by chance say nothing: others without any spread judge no one.
+    return largest if others and _dispersion(largest) > bound else None
+
+
+def _dispersion(row):
+    return row["test_error_spread"] ** 2 / row["test_error_percent"]
+
+
+def _pool(rows, figure):
+    """The mean of a figure, weighed by the rows' degrees of freedom, and their sum."""
+    freedom = sum(row["seeds"] - 1 for row in rows)
+    total = math.fsum((row["seeds"] - 1) * figure(row) for row in rows)
+    return (total / freedom, freedom) if freedom else (None, 0)
+
+
+@functools.cache
+def student_quantile(freedom):
+    """Returns how many standard deviations 95 % of chance differences stay within.
+
+    >>> round(student_quantile(1), 2), round(student_quantile(20), 2)
+    (12.71, 2.09)
+    """
+    return float(scipy.stats.t.ppf(0.975, freedom))
 
 
 def compare_errors(row, other, spread):
@@ -80,15 +144,16 @@ def compare_errors(row, other, spread):
         row, other: from `merge_seeds`.
         spread: from `pool_spread`.
 
-    >>> rows = [{"test_error_percent": error, "seeds": 2} for error in (2.0, 3.0)]
+    >>> figures = {"test_error_spread": 0.1, "seeds": 2}
+    >>> rows = [{"test_error_percent": error, **figures} for error in (2.0, 3.0)]
     >>> compare_errors(*rows, Spread(0.01, 20))
     (-1.0, 'lower')
     """
     difference = row["test_error_percent"] - other["test_error_percent"]
     if spread is None:
         return difference, "not judged"
-    deviation = math.sqrt(spread.variance(row) + spread.variance(other))
-    if abs(difference) <= spread.quantile * deviation:
+    variance, freedom = spread.add((row, 1.0), (other, 1.0))
+    if abs(difference) <= student_quantile(freedom) * math.sqrt(variance):
         return difference, "the same within the spread"
     return difference, "lower" if difference < 0 else "higher"
 
@@ -129,24 +194,26 @@ class Ratio(typing.NamedTuple):
     Attributes:
         value: it.
         deviation: its standard deviation; None where there is no spread.
+        freedom: the degrees of freedom that the deviation was estimated with.
     """
 
     value: float
-    deviation: float | None
+    deviation: float | None = None
+    freedom: float | None = None
 
     @property
     def text(self):
-        """Returns both as people read them.
+        """Returns it and its deviation as people read them.
 
-        >>> Ratio(2.0, None).text, Ratio(2.0, 0.25).text
-        ('2.0', '2.0 ± 0.2')
+        >>> Ratio(2.0).text, Ratio(2.0, 0.25, 5).text
+        ('2.00', '2.00 ± 0.25')
         """
-        tail = "" if self.deviation is None else f" ± {self.deviation:.1f}"
-        return f"{self.value:.1f}{tail}"
+        tail = "" if self.deviation is None else f" ± {self.deviation:.2f}"
+        return f"{self.value:.2f}{tail}"
 
 
 def divide_errors(row, other, spread):
-    """Returns the `Ratio` of the first's test error to the second's.
+    """Returns the `Ratio` of the first's test error to the second's, which must be above 0.
 
     Relative variances add up, which is right to first order.
 
@@ -154,35 +221,35 @@ def divide_errors(row, other, spread):
         row, other: from `merge_seeds`.
         spread: from `pool_spread`.
 
-    >>> rows = [{"test_error_percent": error, "seeds": 2} for error in (4.0, 2.0)]
+    >>> figures = {"test_error_spread": 0.1, "seeds": 2}
+    >>> rows = [{"test_error_percent": error, **figures} for error in (4.0, 2.0)]
     >>> divide_errors(*rows, Spread(0.01, 5)).text
-    '2.0 ± 0.1'
+    '2.00 ± 0.12'
     """
-    errors = [r["test_error_percent"] for r in (row, other)]
-    if not errors[1]:
-        return Ratio(math.inf, None)
-    value = errors[0] / errors[1]
-    if spread is None or not errors[0]:
-        return Ratio(value, None)
-    relative = sum(spread.variance(r) / e**2 for r, e in zip((row, other), errors))
-    return Ratio(value, value * math.sqrt(relative))
+    numerator, denominator = row["test_error_percent"], other["test_error_percent"]
+    value = numerator / denominator
+    if spread is None or not numerator:
+        return Ratio(value)
+    variance, freedom = spread.add((row, 1 / denominator), (other, value / denominator))
+    return Ratio(value, math.sqrt(variance), freedom)
 
 
-def describe_trend(ratios, spread):
+def describe_trend(ratios):
     """Returns what ratios do from the first to the last.
 
     Two of them differ where chance parts the largest and the smallest of as many equal ones as far
-    in less than 5 % of cases: Tukey's range. Ratios grow where the last is larger than the first
-    and none is smaller than the one before. Without a spread every difference is one.
+    in less than 5 % of cases: Tukey's range, with the fewest degrees of freedom that one has.
+    Ratios grow where the last is larger than the first and none is smaller than the one before.
+    Without a spread every difference is one.
 
     Args:
         ratios: at least two `Ratio`.
-        spread: the `Spread` that they were computed with, or None.
 
-    >>> describe_trend([Ratio(1.0, None), Ratio(2.0, None)], None)
+    >>> describe_trend([Ratio(1.0), Ratio(2.0)])
     'grows'
     """
-    quantile = _range_quantile(len(ratios), spread.freedom) if spread is not None else 0.0
+    known = [ratio.freedom for ratio in ratios if ratio.freedom is not None]
+    quantile = _range_quantile(len(ratios), min(known)) if known else 0.0
 
     def compare(ratio, other):
         """-1, 0 or 1: the first is smaller, the same or larger."""
@@ -191,7 +258,7 @@ def describe_trend(ratios, spread):
 
     signs = {compare(later, earlier) for earlier, later in itertools.combinations(ratios, 2)}
     if signs == {0}:
-        return "does not change" + ("" if spread is None else " beyond the spread")
+        return "does not change" + (" beyond the spread" if known else "")
     ends = compare(ratios[-1], ratios[0])
     steps = {compare(later, earlier) for earlier, later in itertools.pairwise(ratios)}
     if ends > 0 and -1 not in steps:

@@ -122,9 +122,16 @@ def format_markdown(rows):
     header = [*rows[0]["flags"], "seeds", *(heading for _, heading, _ in figures)]
     lines = [header, ["---"] * len(header)]
     for row in rows:
-        cells = ["" if row[name] is None else form.format(row[name]) for name, _, form in figures]
+        cells = [_cell(row, name, form) for name, _, form in figures]
         lines.append([*map(value_text, row["flags"].values()), str(row["seeds"]), *cells])
     return "".join("| " + " | ".join(cells) + " |\n" for cells in lines)
+
+
+def _cell(row, name, form):
+    if row[name] is None:
+        return ""
+    mark = " (disturbed)" if name == "train_seconds" and row["disturbed"] else ""
+    return form.format(row[name]) + mark
 
 
 def format_csv(rows):

@@ -24,36 +24,64 @@ def test_a_record_among_the_results_is_a_point_that_is_done(knock, base, tmp_pat
     assert rows[0]["test_error_percent"] == pytest.approx(error)
 
 
-@pytest.mark.parametrize("change", ["--num_units=5", "--cores=1", "--analyses=forgetting"])
-def test_a_record_of_another_run_is_not_taken(knock, base, tmp_path, change):
-    """Another configuration, other cores or a measurement more: the point is run, and replaces."""
+@pytest.mark.parametrize("change", ["--num_units=5", "--cores=1"])
+def test_a_record_of_another_run_is_not_replaced(knock, base, tmp_path, change):
+    """Another configuration or other cores: one line before anything runs, or `--overwrite`."""
     results = tmp_path / "results"
     flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
     assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
-    before = read(results / "cells" / "cell=basic_rnn,seed=0.json")
-    assert knock(*flags, change, f"--workdir={tmp_path / 'two'}").code == 0
-    assert knock.programs[0] == "train"
-    after = read(results / "cells" / "cell=basic_rnn,seed=0.json")
-    assert any(before[key] != after[key] for key in ("config", "cores", "analyses"))
+    before = contents_and_times(results)
+    answer = knock(*flags, change, f"--workdir={tmp_path / 'two'}")
+    assert_refused(answer, 1, "compare: error: ", "cells/cell=basic_rnn,seed=0", "--overwrite")
+    assert knock.programs == []
+    assert contents_and_times(results) == before
+    # Nor is it where the other run is done, and had no place among the results.
+    two = [*base, "--grid=cell:basic_rnn", "--noprogress", f"--workdir={tmp_path / 'two'}"]
+    assert knock(*two, change).code == 0
+    assert knock(*flags, change, f"--workdir={tmp_path / 'two'}").code == 1
+    assert contents_and_times(results) == before
+    assert knock(*flags, change, "--overwrite", f"--workdir={tmp_path / 'two'}").code == 0
+    assert knock.programs == []
+    assert contents_and_times(results) != before
 
 
-def test_a_mark_in_a_record_stays(knock, base, tmp_path):
-    """What was written by hand into the record of a run is there after the same command."""
-    flags = [*base, "--grid=cell:gru", f"--results={tmp_path / 'results'}", "--name=cells"]
-    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
-    path = tmp_path / "results" / "cells" / "cell=gru,seed=0.json"
-    path.write_text(json.dumps({**read(path), "disturbed": True}))
-    for workdir in ("one", "two"):
-        assert knock(*flags, f"--workdir={tmp_path / workdir}").code == 0
-        assert knock.programs == []
-        assert read(path)["disturbed"] is True
+def test_a_measurement_more(knock, base, tmp_path):
+    """Of the same run it is added, and marks by hand stay; of another it is that one's."""
+    results = tmp_path / "results"
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
+    one, two = f"--workdir={tmp_path / 'one'}", f"--workdir={tmp_path / 'two'}"
+    assert knock(*flags, one).code == 0
+    path = results / "cells" / "cell=basic_rnn,seed=0.json"
+    marked = {**read(path), "disturbed": True, "remark": "by candle light"}
+    path.write_text(json.dumps(marked))
+    assert knock(*flags, "--analyses=forgetting", one).code == 0
+    assert knock.programs == ["analyze"]
+    after = read(path)
+    assert len(after["analyses"].pop("forgetting")) > 0
+    assert after == marked
+    # A run of its own that is not analysed leaves what is there alone.
+    assert knock(*base, "--grid=cell:basic_rnn", "--noprogress", two).code == 0
+    before = contents_and_times(results)
+    assert knock(*flags, two).code == 0
+    assert (knock.programs, contents_and_times(results)) == ([], before)
+    # Measured anew, it is another run's record.
+    path.write_text(json.dumps({**marked, "analyses": {}}))
+    assert knock(*flags, "--analyses=forgetting", two).code == 0
+    assert knock.programs == ["analyze"]
+    assert "disturbed" not in read(path)
+    assert (
+        read(path)["date"] == read(tmp_path / "two/points/cell=basic_rnn,seed=0/point.json")["date"]
+    )
 
 
 def test_a_record_with_other_data_is_not_taken(knock, base, tmp_path, other_digits):
     """The configuration does not say which digits lie where it points to."""
     flags = [*base, "--grid=cell:basic_rnn", f"--results={tmp_path / 'results'}", "--name=cells"]
     assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
-    assert knock(*flags, other_digits, f"--workdir={tmp_path / 'two'}").code == 0
+    workdir = f"--workdir={tmp_path / 'two'}"
+    answer = knock(*flags, other_digits, workdir)
+    assert_refused(answer, 1, "compare: error: ", "other data", "--overwrite")
+    assert knock(*flags, other_digits, "--overwrite", workdir).code == 0
     assert knock.programs == ["train"]
 
 
@@ -75,9 +103,10 @@ def test_a_damaged_copy_of_a_record(knock, base, tmp_path):
     assert knock(*flags, f"--results={tmp_path / 'results'}").code == 0
     path = tmp_path / "results" / "study" / "cell=basic_rnn,seed=0.json"
     before = path.read_text()
-    path.write_text("{")
-    assert knock(*flags, f"--results={tmp_path / 'results'}").code == 0
-    assert (knock.programs, path.read_text()) == ([], before)
+    for damaged in (b"{", b"\xff\xfe\x00", b"[]"):
+        path.write_bytes(damaged)
+        assert knock(*flags, f"--results={tmp_path / 'results'}").code == 0
+        assert (knock.programs, path.read_text()) == ([], before)
 
 
 def test_a_record_of_an_earlier_day(knock, base, tmp_path):

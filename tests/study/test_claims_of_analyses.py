@@ -59,7 +59,7 @@ def test_what_did_not_learn_has_not_forgotten():
     records = make_study(points, figures)
     records[points[3].name]["curve"][-1]["loss"] = 2.3
     sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
-    failure = "1 of 2 seeds did not learn: its loss is within 5 % of a guess's"
+    failure = "1 of 2 seeds did not learn: its loss is not 5 % below a guess's"
     assert f"2.00 % ± 0.00 after 56 ({failure})." in sentences[1]
     assert [text.partition(":")[0] for text in sentences[2:]] == ["gru, 0 blank steps"]
 
@@ -72,7 +72,7 @@ def test_batch_statistics_cannot_hide_a_failure():
     records[points[1].name]["curve"][-1]["val_loss"] = 2.31
     sentences = SECTIONS["size"].answer(merge_seeds(points, records), records)
     assert sentences[0] == (
-        "cnn, all cores: after so few steps the loss is within 5 % of a guess's at sides 112: the "
+        "cnn, all cores: after so few steps the loss is not 5 % below a guess's at side 112: the "
         "time alone counts."
     )
 
@@ -127,6 +127,22 @@ def test_size_on_two_machines():
         "rnn, all cores: sides 14, 112: 1.00, 5.00 ms an image in training.",
         "Measured on 2 machines: no times are compared.",
     ]
+    records[points[1].name] |= {"machine": "2 cores of a machine", "analyses_machine": "another"}
+    sentences = SECTIONS["size"].answer(merge_seeds(points, records), records)
+    assert sentences[-1] == "Measured on 2 machines: no times are compared."
+
+
+def test_size_beside_other_work():
+    """Disturbed times are said, and not compared."""
+    points = parse_grids(["image_size:14,112;model:rnn,cnn"])
+    records = make_study(points, [{"images_per_second": 1000}] * 4)
+    records[points[3].name]["disturbed"] = True
+    sentences = SECTIONS["size"].answer(merge_seeds(points, records), records)
+    assert sentences == [
+        "rnn, all cores: sides 14, 112: 1.00, 1.00 ms an image in training.",
+        "cnn, all cores: sides 14, 112: 1.00, 1.00 ms an image in training.",
+        "Other work ran beside 1 of them: no times are compared.",
+    ]
 
 
 def test_size_in_part():
@@ -136,8 +152,8 @@ def test_size_in_part():
     assert sentences == [
         "rnn, 1 core: sides 14, 112: 1.00, 5.00 ms an image in training (from the first to the "
         "last 5.0 x).",
-        "rnn, 2 cores: sides 14: 2.00 ms an image in training.",
+        "rnn, 2 cores: side 14: 2.00 ms an image in training.",
         "At side 14 a second core makes rnn 0.50 x as fast in training.",
     ]
     sentences = answer("size", ["image_size:14;model:rnn"], figures[:1])
-    assert sentences == ["rnn, all cores: sides 14: 1.00 ms an image in training."]
+    assert sentences == ["rnn, all cores: side 14: 1.00 ms an image in training."]

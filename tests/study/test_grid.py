@@ -22,7 +22,7 @@ VALUES = {
     "scan": ["rows", "columns", "pixels"],
     "cell": ["gru", "lstm", "lstm+use_peepholes=true", "lstm+use_peepholes=true+cell_clip=0.5"],
     "num_units": ["1", "20", "300"],
-    "residual": ["true", "false"],
+    "bidirectional": ["true", "false"],
     "learning_rate": ["0.001", "1e-07", "1e+30", "3"],
     "seed": ["0", "1", "17"],
     "cores": ["1", "2"],

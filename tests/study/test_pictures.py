@@ -53,6 +53,23 @@ def test_nothing_is_drawn_of_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_pictures_of_an_earlier_study_are_gone(tmp_path):
+    """Of an axis that it has no more, of what is not measured, of times that other work disturbed.
+
+    Other files stay.
+    """
+    analyses = {"forgetting": [1.0, 2.0]}
+    before = save(tmp_path, ["cell:gru,lstm;num_layers:1,2"], analyses=analyses)
+    assert {"error_by_cell.png", "error_by_num_layers.png", "forgetting.png"} < before
+    Image.new("L", (1, 1)).save(tmp_path / "mine.png")
+    points = parse_grids(["cell:gru,lstm"])
+    records = {point.name: {**make_record(), "disturbed": True} for point in points}
+    records[points[1].name]["result"]["test_accuracy"] = 0.5
+    save_pictures(tmp_path, points, records, merge_seeds(points, records))
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"error_by_cell.png", "learning_curves.png", "mine.png"}
+
+
 def test_dots_are_the_errors():
     """Every run is a dot above its value; means are those of equal other choices."""
     groups = {"tap=1": {"rows": [1.0, 3.0], "both": [5.0]}, "tap=2": {"positions": [4.0]}}
@@ -64,8 +81,10 @@ def test_dots_are_the_errors():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["tap=1", "tap=2"]
     assert axes.get_yscale() == "linear"
     assert {line.get_linestyle() for line in axes.lines} == {"None"}
-    (axes,) = draw_error_by_value("tap", {"": {"1": [3.0], "2": [2.0]}}).axes
-    assert [line.get_linestyle() for line in axes.lines] == ["-"]
+    # Numbers stand by size, whichever point was done first.
+    (axes,) = draw_error_by_value("tap", {"": {"2": [2.0], "10": [1.0]}, "x": {"1": [3.0]}}).axes
+    assert {line.get_linestyle() for line in axes.lines} == {"-"}
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "10"]
 
 
 def test_one_line_needs_no_legend():

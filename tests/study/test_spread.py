@@ -13,6 +13,7 @@ from rnn_mnist_tf.study.spread import (
     describe_trend,
     divide_errors,
     pool_spread,
+    student_quantile,
 )
 
 
@@ -25,19 +26,50 @@ def test_the_spread_is_pooled():
     """9 / 9 with one degree of freedom, 4 / 8 with three: (1 + 3 * 0.5) / 4."""
     rows = [row(9.0, 3.0), row(8.0, 2.0, seeds=4), row(7.0, seeds=1), row(0.0, 0.0, seeds=9)]
     assert pool_spread(rows) == Spread(0.625, 4)
-    assert pool_spread([*rows, row(10.1, 5.0)]) == Spread(0.625, 4)
+    # Above 10 % there are counts no more: variances of 25 and 4, one degree of freedom each.
+    large = [row(10.1, 5.0), row(60.0, 2.0), row(70.0, seeds=1)]
+    assert pool_spread([*rows, *large]) == Spread(0.625, 4, math.inf, 14.5, 2)
     assert pool_spread(rows[2:]) is None
     assert pool_spread([row(9.0, 0.0)]) is None  # two seeds that agree by chance say nothing
     assert pool_spread([]) is None
 
 
+@pytest.mark.parametrize(("between", "limit"), [(298.0, math.inf), (299.0, 299.0)])
+def test_seeds_that_differ_far_more_are_apart(between, limit):
+    """F with one and two degrees of freedom is the square of Student's t with two.
+
+    Its quantile at p is 2 p^2 / (1 - p^2), 298.5 for p = 1 - 0.01 / 3.
+    """
+    rows = [row(1.0, 1.0), row(1.0, math.sqrt(between)), row(1.0, 1.0)]
+    spread = pool_spread(rows)
+    assert spread.limit == pytest.approx(limit)
+    assert [spread.is_apart(found) for found in rows] == [False, limit < math.inf, False]
+    if limit < math.inf:
+        assert spread == pytest.approx((1.0, 2, limit, between, 1))
+    assert pool_spread(rows[:2]).limit == math.inf  # of two none is the odd one
+    agreeing = [row(1.0, 0.0), row(1.0, 3.0), row(1.0, 0.0)]
+    assert pool_spread(agreeing) == Spread(3.0, 3)  # nor among those that agree by chance
+
+
 def test_the_variance_of_a_mean():
-    """In proportion to the error, divided by the seeds."""
-    assert Spread(0.02, 3).variance(row(5.0, 9.0, seeds=4)) == pytest.approx(0.025)
-    # Of large errors the seeds' own variance counts, if it is the larger one.
-    assert Spread(0.02, 3).variance(row(50.0, 4.0, seeds=4)) == pytest.approx(4.0)
-    assert Spread(0.02, 3).variance(row(50.0, 0.1, seeds=4)) == pytest.approx(0.25)
-    assert Spread(0.02, 3).variance(row(50.0, seeds=1)) == pytest.approx(1.0)
+    """In proportion to the error, divided by the seeds; apart it is what those apart have."""
+    assert Spread(0.02, 3).add((row(5.0, 9.0, seeds=4), 1)) == pytest.approx((0.025, 3))
+    assert Spread(0.02, 3).add((row(50.0, 4.0, seeds=4), 1)) == pytest.approx((0.25, 3))
+    known = Spread(0.02, 3, 1.0, 16.0, 2)
+    assert known.add((row(50.0, seeds=4), 1)) == pytest.approx((4.0, 2))
+    assert known.add((row(4.0, 2.0), 1)) == pytest.approx((8.0, 2))  # 2^2 / 4 reaches the limit
+    assert known.add((row(4.0, 1.9), 1)) == pytest.approx((0.04, 3))
+    # The larger of both counts.
+    assert Spread(0.02, 3, 1.0, 0.1, 2).add((row(50.0, seeds=4), 1)) == pytest.approx((0.25, 3))
+
+
+def test_the_variance_of_a_sum():
+    """Factors are squared; two estimates have Satterthwaite's degrees of freedom."""
+    spread = Spread(0.02, 3, math.inf, 16.0, 2)
+    assert spread.add((row(5.0), 2), (row(4.0), -1)) == pytest.approx((0.2 + 0.04, 3))
+    total, freedom = spread.add((row(5.0), 2), (row(50.0), 0.1))
+    assert total == pytest.approx(0.2 + 0.08)
+    assert freedom == pytest.approx(0.28**2 / (0.2**2 / 3 + 0.08**2 / 2))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +78,7 @@ def test_the_variance_of_a_mean():
 )
 def test_the_quantile(freedom, quantile):
     """Student's distribution has a closed form for one and two degrees of freedom."""
-    assert Spread(1.0, freedom).quantile == pytest.approx(quantile)
+    assert student_quantile(freedom) == pytest.approx(quantile)
 
 
 def test_the_verdict():
@@ -67,13 +99,21 @@ def test_no_spread_no_verdict():
     assert compare_errors(row(9.0), row(3.0), None) == (6.0, "not judged")
 
 
-def test_equals_are_told_apart_once_in_twenty_times():
-    """Two configurations of one error, among others that err less and more."""
+@pytest.mark.parametrize(
+    ("truth", "deviation"),
+    [
+        # Among others that err less and more.
+        ([2.0, 2.0, 1.0, 10.0], [0.14, 0.14, 0.1, 0.32]),
+        # Errors that are no counts, among such and others.
+        ([50.0, 50.0, 30.0, 70.0, 1.0, 2.0], [5.0, 5.0, 5.0, 5.0, 0.1, 0.14]),
+    ],
+)
+def test_equals_are_told_apart_once_in_twenty_times(truth, deviation):
+    """The first two configurations have one error."""
     random = np.random.default_rng(0)
-    truth = np.array([2.0, 2.0, 1.0, 10.0])
     found = 0
     for _ in range(4000):
-        errors = random.normal(truth, np.sqrt(0.01 * truth), size=(2, 4))
+        errors = random.normal(truth, deviation, size=(2, len(truth)))
         rows = [row(*pair) for pair in zip(errors.mean(0), errors.std(0, ddof=1))]
         found += compare_errors(rows[0], rows[1], pool_spread(rows))[1] != (
             "the same within the spread"
@@ -111,10 +151,9 @@ def test_a_ratio_of_errors():
     ratio = divide_errors(row(3.0), row(2.0), Spread(0.02, 5))
     derivatives = np.array([1 / 2, -3 / 4])
     variances = 0.02 * np.array([3.0, 2.0]) / 2
-    assert ratio == pytest.approx((1.5, math.sqrt(derivatives**2 @ variances)))
-    assert divide_errors(row(3.0), row(2.0), None) == Ratio(1.5, None)
-    assert divide_errors(row(3.0), row(0.0), Spread(0.02, 5)) == Ratio(math.inf, None)
-    assert divide_errors(row(0.0), row(3.0), Spread(0.02, 5)) == Ratio(0.0, None)
+    assert ratio == pytest.approx((1.5, math.sqrt(derivatives**2 @ variances), 5))
+    assert divide_errors(row(3.0), row(2.0), None) == Ratio(1.5)
+    assert divide_errors(row(0.0), row(3.0), Spread(0.02, 5)) == Ratio(0.0)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +172,12 @@ def test_a_ratio_of_errors():
 )
 def test_a_trend(values, deviation, trend):
     """Of three with two degrees of freedom, Tukey's table has 8.33: 0.83 for deviations of 0.1."""
-    ratios = [Ratio(value, deviation) for value in values]
-    spread = None if deviation is None else Spread(0.02, 2)
-    assert describe_trend(ratios, spread) == trend
+    freedom = None if deviation is None else 2
+    ratios = [Ratio(value, deviation, freedom) for value in values]
+    assert describe_trend(ratios) == trend
+    if freedom:  # the fewest degrees of freedom count
+        ratios[0] = ratios[0]._replace(freedom=100)
+        assert describe_trend(ratios) == trend
 
 
 def test_equal_ratios_have_a_trend_once_in_twenty_times():
@@ -144,7 +186,7 @@ def test_equal_ratios_have_a_trend_once_in_twenty_times():
     found = 0
     for _ in range(1000):
         deviation = 0.1 * math.sqrt(random.chisquare(20) / 20)  # as estimated
-        ratios = [Ratio(value, deviation) for value in random.normal(2.0, 0.1, 4).tolist()]
-        found += describe_trend(ratios, Spread(1.0, 20)) != "does not change beyond the spread"
+        ratios = [Ratio(value, deviation, 20) for value in random.normal(2.0, 0.1, 4).tolist()]
+        found += describe_trend(ratios) != "does not change beyond the spread"
     # Three deviations of a binomial count: 3 sqrt(0.05 * 0.95 / 1000) = 0.0207.
     assert found / 1000 == pytest.approx(0.05, abs=0.0208)
