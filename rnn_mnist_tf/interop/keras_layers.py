@@ -209,7 +209,8 @@ def _check_counterpart(cell):
 
 
 def _refuse(cell, reason):
-    raise ValueError(f"Received {cell.name} with {reason}, expected a cell that Keras has too.")
+    name = getattr(cell, "name", type(cell).__name__)
+    raise ValueError(f"Received {name} with {reason}, expected a cell that Keras has too.")
 
 
 def _input_size(cell):

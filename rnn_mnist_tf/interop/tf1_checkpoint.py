@@ -4,6 +4,7 @@ import contextlib
 
 import tensorflow as tf
 
+from rnn_mnist_tf.rnn_cell.base import RNNCell
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
 _NAMED = 20  # of a file's variables, in an error
@@ -26,6 +27,7 @@ def restore_tf1_checkpoint(cell, path, scope=None):
         The names that were read.
 
     Raises:
+        TypeError: no cell; of a `DynamicRNN` pass its `cell`.
         ValueError: a cell that is not built; no checkpoint there, or a damaged one; a variable that
             the file lacks or has in another shape.
 
@@ -45,6 +47,11 @@ def restore_tf1_checkpoint(cell, path, scope=None):
     (['rnn/basic_rnn_cell/kernel', 'rnn/basic_rnn_cell/bias'], [1.0])
     """
     cell = as_rnn_cell(cell)
+    if not isinstance(cell, RNNCell):
+        raise TypeError(
+            f"Received cell={cell!r} ({type(cell).__name__}), expected an RNNCell. Of a layer or a "
+            "model pass the cell inside."
+        )
     variables = cell.tf1_variables(scope)
     if not variables:
         raise ValueError(f"Received {cell.name}, which is not built. Call it, or build it, first.")

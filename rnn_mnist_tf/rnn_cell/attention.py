@@ -16,6 +16,7 @@ from rnn_mnist_tf.rnn_cell.inner import (
     named_variables_of,
     serialize_cell,
     with_cell,
+    zero_state_of,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
@@ -140,7 +141,7 @@ class AttentionCellWrapper(LayerRNNCell):
         if not self.state_is_tuple:
             return super().zero_state(batch_size, dtype)
         zeros = [tf.zeros([batch_size, size], tf.as_dtype(dtype)) for size in self.state_size[1:]]
-        return (self.cell.zero_state(batch_size, dtype), *zeros)
+        return (zero_state_of(self.cell, batch_size, dtype), *zeros)
 
     def build(self, inputs_shape):
         """Makes the variables of the projections and of the attention; builds the inner cell."""

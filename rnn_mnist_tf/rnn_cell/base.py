@@ -8,7 +8,12 @@ import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.checks import check_floating, get_initializer
+from rnn_mnist_tf.rnn_cell.checks import (
+    check_floating,
+    get_initializer,
+    refuse_reuse,
+    weight_options,
+)
 
 PACKAGE = "rnn_mnist_tf"
 
@@ -61,8 +66,9 @@ def snake_case(name):
 class RNNCell(keras.layers.Layer):
     """One step of a recurrent network: `(output, next_state) = cell(inputs, state)`.
 
-    A subclass gives `state_size`, `output_size`, `build(inputs_shape)`, which makes every variable
-    once, and `call(inputs, state)`, which applies a pure step function to them.
+    A subclass gives `state_size`, `output_size`, `build(inputs_shape)`, which is given a tuple and
+    makes every variable once, and `call(inputs, state)`, which applies a pure step function to
+    them.
 
     Shapes: inputs `[batch, input_size]`; output `[batch, output_size]`; a state is a nest of
     tensors `[batch, size]` with the structure of `state_size`. A bare size means a bare tensor.
@@ -75,8 +81,8 @@ class RNNCell(keras.layers.Layer):
         tf1_scope: the `scope` of the step that made the variables, which configurations hold.
 
     Raises:
-        ValueError: integer inputs or states; inputs that are not a matrix; a state of another
-            structure, rank, size or batch. Messages name the leaf's path.
+        ValueError: a state of another structure; a true `_reuse`, TF1's argument, which is taken
+            from cells that hand it on.
 
     A cell works inside `keras.layers.RNN` too, as far as that carries its structures: one output of
     one size, a state that is a tensor or a nest of tuples, and no nest with `stateful=True`.
@@ -90,7 +96,10 @@ class RNNCell(keras.layers.Layer):
     (TensorShape([2, 4]), 4)
     """
 
-    def __init__(self, trainable=True, name=None, dtype=None, *, tf1_scope=None, **kwargs):
+    def __init__(
+        self, trainable=True, name=None, dtype=None, *, tf1_scope=None, _reuse=None, **kwargs
+    ):
+        refuse_reuse(_reuse)
         super().__init__(trainable=trainable, name=name, dtype=dtype, **kwargs)
         self._has_own_name = name is not None
         self._own_scope = tf1_scope
@@ -110,8 +119,13 @@ class RNNCell(keras.layers.Layer):
 
     @property
     def wrapped_cells(self):
-        """The cells inside this one, a list; empty for a plain cell."""
-        return []
+        """The cells inside this one, a list: those that it holds, in layers of its too."""
+        return _cells_inside(self)
+
+    @property
+    def _inner_cells(self):
+        """Of the cells inside, those that are of this kind."""
+        return [cell for cell in self.wrapped_cells if isinstance(cell, RNNCell)]
 
     def zero_state(self, batch_size, dtype):
         """Returns zeros `[batch] + size` in the structure of `state_size`.
@@ -171,9 +185,8 @@ class RNNCell(keras.layers.Layer):
             training: as the steps are given it.
         """
         with contextlib.ExitStack() as stack:
-            for cell in self.wrapped_cells:
-                if isinstance(cell, RNNCell):
-                    stack.enter_context(cell.run_scope(batch_size, inputs_shape, training))
+            for cell in self._inner_cells:
+                stack.enter_context(cell.run_scope(batch_size, inputs_shape, training))
             yield
 
     def adopt_dtype(self, dtype):
@@ -182,12 +195,10 @@ class RNNCell(keras.layers.Layer):
         Args:
             dtype: a dtype or a Keras policy. A mixed policy of the cell or of one inside stays.
         """
-        for cell in self.wrapped_cells:
-            if isinstance(cell, RNNCell):
-                cell.adopt_dtype(dtype)
+        for cell in self._inner_cells:
+            cell.adopt_dtype(dtype)
         if self._takes_dtype_of_inputs and not self.built:
-            policies = [self.dtype_policy]
-            policies += [c.dtype_policy for c in self.wrapped_cells if isinstance(c, RNNCell)]
+            policies = [cell.dtype_policy for cell in (self, *self._inner_cells)]
             mixed = [policy for policy in policies if is_mixed(policy)]
             if not mixed and not isinstance(dtype, keras.DTypePolicy):
                 dtype = tf.as_dtype(dtype).name
@@ -202,7 +213,7 @@ class RNNCell(keras.layers.Layer):
             state: a nest of tensors like `state_size`; see `nest.pack_state_as` for what is taken.
             scope: names the cell in `tf1_variables`, in place of its name, if this step makes the
                 variables.
-            training: None, True or False, for cells whose `call` takes it.
+            training: None, True or False, for `call` if it takes it, and for the layers inside.
 
         Returns:
             `(output, next_state)`.
@@ -215,7 +226,7 @@ class RNNCell(keras.layers.Layer):
         first = tf.nest.flatten(inputs)[0]
         if first.dtype != self.compute_dtype and tf.as_dtype(first.dtype).is_floating:
             self.adopt_dtype(first.dtype)
-        if training is not None and self._call_has_training_arg:
+        if training is not None:
             return super().__call__(inputs, state, training=training)
         return super().__call__(inputs, state)
 
@@ -229,14 +240,17 @@ class RNNCell(keras.layers.Layer):
     def add_weight(self, *arguments, **options):
         """Adds a variable; an initialiser without seed draws other numbers for each, as in TF1.
 
+        One with a `keras.random.SeedGenerator` draws on from it.
+
         Args:
             arguments: in Keras's order (shape, initializer, dtype, ...), or in TF1's if the first
                 is a name (name, shape, dtype, initializer, regularizer, trainable).
             options: the same by name.
         """
-        options = _weight_options(arguments, options)
+        options = weight_options(arguments, options)
         initializer = get_initializer(options.pop("initializer", None), None)
-        if isinstance(initializer, keras.initializers.Initializer):
+        unseeded = getattr(initializer, "_init_seed", None) is None
+        if isinstance(initializer, keras.initializers.Initializer) and unseeded:
             initializer = initializer.clone()
         return super().add_weight(initializer=initializer, **options)
 
@@ -378,14 +392,15 @@ class LayerRNNCell(RNNCell):
     def check_step(self, inputs, state, name="state"):
         """Raises `ValueError` for inputs or a state that the cell cannot take."""
         first = tf.nest.flatten(inputs)[0]
+        shape = tf.TensorShape(first.shape)  # a Keras tensor has a tuple
         check_floating(first, "inputs")
-        if first.shape.rank not in (None, 2):
+        if shape.rank not in (None, 2):
             raise ValueError(
-                f"Received inputs of shape {first.shape}, expected [batch, input_size]. "
+                f"Received inputs of shape {shape}, expected [batch, input_size]. "
                 "A cell takes one step; for a sequence use rnn_mnist_tf.dynamic_rnn."
             )
         # Nested inputs have a depth for each part, of which a cell of a user's makes what it wants.
-        depth = None if tf.nest.is_nested(inputs) or not first.shape.rank else first.shape[-1]
+        depth = None if tf.nest.is_nested(inputs) or not shape.rank else shape[-1]
         if self.built and None not in (depth, self._built_depth) and depth != self._built_depth:
             raise ValueError(
                 f"Received inputs of {depth} features for {self.name}, expected "
@@ -396,13 +411,21 @@ class LayerRNNCell(RNNCell):
         leaves = tf.nest.flatten(state)
         for path, size, leaf in zip(nest.paths(self.state_size, name), sizes, leaves):
             check_floating(leaf, path)
-            expected = tf.TensorShape([first.shape[0] if first.shape.rank else None])
+            expected = tf.TensorShape([shape[0] if shape.rank else None])
             expected = expected.concatenate(nest.size_to_shape(size))
-            if not leaf.shape.is_compatible_with(expected):
+            if not expected.is_compatible_with(leaf.shape):
                 raise ValueError(
-                    f"Received {path} of shape {leaf.shape}, expected {expected} "
+                    f"Received {path} of shape {tf.TensorShape(leaf.shape)}, expected {expected} "
                     "([batch of the inputs, size])."
                 )
+
+
+def _cells_inside(layer):
+    """The cells that a layer holds, not those inside of these."""
+    cells = []
+    for inner in layer._flatten_layers(include_self=False, recursive=False):
+        cells += [inner] if isinstance(inner, RNNCell) else _cells_inside(inner)
+    return cells
 
 
 def _named_inside(layer):
@@ -416,26 +439,6 @@ def _named_inside(layer):
     seen = {id(variable) for _, variable in named}
     own = [(variable.name, variable) for variable in layer.weights if id(variable) not in seen]
     return [*own, *named]
-
-
-def _weight_options(arguments, options):
-    """The arguments of `add_weight` by name, from Keras's order or TF1's."""
-    keras_order = ("shape", "initializer", "dtype", "trainable", "autocast", "regularizer")
-    tf1_order = ("name", "shape", "dtype", "initializer", "regularizer", "trainable")
-    order = tf1_order if arguments and isinstance(arguments[0], str) else keras_order
-    if len(arguments) > len(order):
-        raise TypeError(
-            f"Received {len(arguments)} arguments without a name, expected at most {len(order)}: "
-            f"{', '.join(order)}. Pass the others by name."
-        )
-    positional = dict(zip(order, arguments))
-    twice = sorted({*positional} & {*options})
-    if twice:
-        raise TypeError(f"Received {', '.join(twice)} by place and by name, expected it once.")
-    options = {**positional, **options}
-    if options.get("trainable", True) is None:
-        options["trainable"] = True  # TF1's default
-    return options
 
 
 def _as_tensor(value):

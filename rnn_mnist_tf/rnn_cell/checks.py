@@ -92,6 +92,45 @@ def check_clip(value, name):
     return float(value)
 
 
+_KERAS_ORDER = ("shape", "initializer", "dtype", "trainable", "autocast", "regularizer")
+_TF1_ORDER = ("name", "shape", "dtype", "initializer", "regularizer", "trainable")
+_OF_GRAPHS = ("partitioner", "caching_device", "collections", "getter")
+_WITHOUT_MEANING = ("use_resource", "synchronization")
+
+
+def weight_options(arguments, options):
+    """Returns the arguments of `add_weight` by name, from Keras's order or TF1's.
+
+    Raises:
+        TypeError: too many without a name; one by place and by name.
+        ValueError: one of TF1's that says how a graph keeps a variable, such as a partitioner.
+
+    >>> weight_options(("kernel", [3, 4]), {"partitioner": None})
+    {'name': 'kernel', 'shape': [3, 4]}
+    """
+    order = _TF1_ORDER if arguments and isinstance(arguments[0], str) else _KERAS_ORDER
+    if len(arguments) > len(order):
+        raise TypeError(
+            f"Received {len(arguments)} arguments without a name, expected at most {len(order)}: "
+            f"{', '.join(order)}. Pass the others by name."
+        )
+    positional = dict(zip(order, arguments))
+    twice = sorted({*positional} & {*options})
+    if twice:
+        raise TypeError(f"Received {', '.join(twice)} by place and by name, expected it once.")
+    options = {**positional, **options}
+    for name in _OF_GRAPHS:
+        value = options.pop(name, None)
+        if value is not None:
+            raise ValueError(
+                f"Received {name}={value!r}, expected None: a variable is kept whole, by its cell."
+            )
+    options = {name: value for name, value in options.items() if name not in _WITHOUT_MEANING}
+    if options.get("trainable", True) is None:
+        options["trainable"] = True  # TF1's default
+    return options
+
+
 def get_initializer(initializer, default):
     """Returns a Keras initialiser from a Keras name or object, or TensorFlow 1's own.
 

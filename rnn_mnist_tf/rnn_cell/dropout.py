@@ -293,6 +293,8 @@ def _should_drop(probability):
 
 
 def _check_probability(probability, name):
+    if isinstance(probability, tf.Tensor) and tf.get_static_value(probability) is not None:
+        probability = float(tf.get_static_value(probability))  # as TF1 folds constants
     if tf.is_tensor(probability) or isinstance(probability, (tf.Variable, keras.Variable)):
         return probability
     if isinstance(probability, bool) or not 0 <= float(probability) <= 1:

@@ -1,24 +1,73 @@
 """What a cell, a loop or a layer does with a cell of any kind that it holds."""
 
 import contextlib
+import functools
+import inspect
 
 import keras
 import tensorflow as tf
 
+from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import RNNCell
 
 _MET_AGAIN = keras.initializers.Zeros()
 
 
 def call_cell(cell, inputs, state, training=None):
-    """Runs one step of any cell, passing `training` to those that take it.
+    """Runs one step of any cell, passing `training` where it is taken, if only by layers inside.
 
     >>> from rnn_mnist_tf.rnn_cell import GRUCell
     >>> output, state = call_cell(GRUCell(4), tf.ones([2, 3]), tf.zeros([2, 4]), training=False)
     """
-    if training is not None and getattr(cell, "_call_has_training_arg", False):
+    is_layer = isinstance(cell, keras.layers.Layer)
+    if training is not None and is_layer and _takes(type(cell).__call__, "training"):
         return cell(inputs, state, training=training)
     return cell(inputs, state)
+
+
+@functools.cache
+def _takes(function, argument):
+    """Whether a function can be given an argument by name."""
+    parameters = inspect.signature(function).parameters.values()
+    return any(one.name == argument or one.kind is one.VAR_KEYWORD for one in parameters)
+
+
+def initial_state_of(cell, batch_size, dtype):
+    """Returns what a cell's `get_initial_state` gives, in the structure of its `state_size`.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> initial_state_of(GRUCell(4), 2, tf.float32).shape
+    TensorShape([2, 4])
+    """
+    if _takes(getattr(cell.get_initial_state, "__func__", cell.get_initial_state), "dtype"):
+        return cell.get_initial_state(batch_size=batch_size, dtype=dtype)
+    state = cell.get_initial_state(batch_size=batch_size)  # a cell made for Keras 3
+    state = nest.pack_state_as(cell.state_size, state, "get_initial_state()")
+    return tf.nest.map_structure(functools.partial(cast_floating, dtype), state)
+
+
+def zero_state_of(cell, batch_size, dtype):
+    """Returns a cell's `zero_state`, or its `get_initial_state` if it has none.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> zero_state_of(GRUCell(4), 2, tf.float32).shape
+    TensorShape([2, 4])
+    """
+    if hasattr(cell, "zero_state"):
+        return cell.zero_state(batch_size, dtype)
+    return initial_state_of(cell, batch_size, dtype)
+
+
+def cast_floating(dtype, leaf):
+    """Casts a tensor that is floating point; a `tf.TensorArray` and whole numbers stay.
+
+    >>> cast_floating(tf.float64, 1.0).dtype.name, cast_floating(tf.float64, 1).dtype.name
+    ('float64', 'int32')
+    """
+    if isinstance(leaf, tf.TensorArray):
+        return leaf
+    leaf = tf.convert_to_tensor(leaf)
+    return tf.cast(leaf, dtype) if leaf.dtype.is_floating else leaf
 
 
 def build_inner(cell, inputs_shape):

@@ -10,9 +10,12 @@ from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, snake_c
 from rnn_mnist_tf.rnn_cell.checks import serialize_activation
 from rnn_mnist_tf.rnn_cell.inner import (
     build_inner,
+    call_cell,
+    run_scope_of,
     serialize_cell,
     track_for_checkpoints,
     with_cell,
+    zero_state_of,
 )
 
 
@@ -48,7 +51,8 @@ class KerasCell(RNNCell):
     | `LSTMCell`                  | `[h, c]`        | `LSTMStateTuple(c, h)`       |
     | `StackedRNNCells`           | a list of these | the tuple of its cells'      |
 
-    The loops make one on their own. Dropout is Keras's: on in training, one mask a run.
+    The loops make one on their own. Dropout is Keras's: on in training, one mask a run. Other cells
+    of a stack, this package's or a user's, are run as they are.
 
     Args:
         cell: a `keras.layers.SimpleRNNCell`, `GRUCell`, `LSTMCell` or `StackedRNNCells`.
@@ -101,21 +105,27 @@ class KerasCell(RNNCell):
         """The Keras cell's."""
         return self.cell.output_size
 
+    def zero_state(self, batch_size, dtype):
+        """Returns zeros; of a stack the cells' own zero states."""
+        if self._layers_of_stack is None:
+            return super().zero_state(batch_size, dtype)
+        return tuple(zero_state_of(layer, batch_size, dtype) for layer in self._layers_of_stack)
+
     def build(self, inputs_shape):
         """Builds the Keras cell."""
         build_inner(self.cell, inputs_shape)
 
     def call(self, inputs, state, training=None):
         """Runs the Keras cell on `[h, c]` or `[h]`."""
-        training = bool(training)
-        if not self._in_run and self._layers_of_stack is None:
-            self._forget_masks()
         if self._layers_of_stack is not None:
             output, states = inputs, []
             for layer, layer_state in zip(self._layers_of_stack, state):
-                output, new_state = layer(output, layer_state, training=training)
+                output, new_state = call_cell(layer, output, layer_state, training)
                 states.append(new_state)
             return output, tuple(states)
+        training = bool(training)
+        if not self._in_run:
+            self._forget_masks()
         if isinstance(self.cell, keras.layers.LSTMCell):
             output, (h, c) = self.cell(inputs, [state.h, state.c], training=training)
             return output, LSTMStateTuple(c, h)
@@ -128,12 +138,14 @@ class KerasCell(RNNCell):
         if self._layers_of_stack is not None:
             with contextlib.ExitStack() as stack:
                 for layer in self._layers_of_stack:
-                    stack.enter_context(layer.run_scope(batch_size, inputs_shape, training))
-                    inputs_shape = (inputs_shape[0], layer.output_size)
+                    stack.enter_context(run_scope_of(layer, batch_size, inputs_shape, training))
+                    inputs_shape = (inputs_shape[0], getattr(layer, "output_size", None))
                 yield
             return
         cell = self.cell
-        inputs = tf.zeros([batch_size, inputs_shape[-1]], self.compute_dtype)
+        # A cell of a user's, around this one, may give it other inputs than its own.
+        depth = cell.kernel.shape[0] if cell.built else inputs_shape[-1]
+        inputs = tf.zeros([batch_size, depth], self.compute_dtype)
         cell.get_dropout_mask(inputs)
         cell.get_recurrent_dropout_mask(tf.zeros([batch_size, cell.units], self.compute_dtype))
         self._in_run = True

@@ -16,6 +16,7 @@ from rnn_mnist_tf.rnn_cell.inner import (
     run_scope_of,
     serialize_cell,
     track_for_checkpoints,
+    zero_state_of,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
@@ -94,7 +95,7 @@ class MultiRNNCell(RNNCell):
         """Returns the tuple of the cells' own zero states."""
         if not self.state_is_tuple:
             return super().zero_state(batch_size, dtype)
-        return tuple(cell.zero_state(batch_size, dtype) for cell in self.cells)
+        return tuple(zero_state_of(cell, batch_size, dtype) for cell in self.cells)
 
     def build(self, inputs_shape):
         """Builds each cell for the output of the one before."""
@@ -115,7 +116,8 @@ class MultiRNNCell(RNNCell):
         """Raises `ValueError` for what one of the cells cannot take."""
         if not self.state_is_tuple:
             return
-        batch, dtype = (getattr(tf.nest.flatten(inputs)[0], part) for part in ("shape", "dtype"))
+        first = tf.nest.flatten(inputs)[0]
+        batch, dtype = tf.TensorShape(first.shape), first.dtype
         for index, (cell, cell_state) in enumerate(zip(self.cells, state)):
             if isinstance(cell, RNNCell):
                 cell.check_step(inputs, cell_state, f"{name}[{index}]")

@@ -11,6 +11,7 @@ from rnn_mnist_tf.rnn_cell.inner import (
     named_variables_of,
     serialize_cell,
     with_cell,
+    zero_state_of,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 
@@ -55,7 +56,7 @@ class CellWrapper(RNNCell):
 
     def zero_state(self, batch_size, dtype):
         """Returns the inner cell's."""
-        return self.cell.zero_state(batch_size, dtype)
+        return zero_state_of(self.cell, batch_size, dtype)
 
     def check_step(self, inputs, state, name="state"):
         """Raises `ValueError` for what the inner cell cannot take."""

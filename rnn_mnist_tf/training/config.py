@@ -149,6 +149,11 @@ class TrainConfig:
         if "rnn" in self._sized_as:
             self._check_goes_with("patch_size", "scan", "patches")
         self._check_goes_with("num_classes", "dataset", "idx")
+        if self.residual and self.num_layers == 1:
+            raise InputError(
+                "Received residual=True and num_layers=1, whose only layer has none before it to "
+                "add, expected --num_layers=2 or more, or no --residual."
+            )
 
     @property
     def _sized_as(self):

@@ -46,8 +46,9 @@ def dynamic_rnn(
             tensors.
         sequence_length: None or whole numbers `[batch]`; more than the time axis means all of it.
         initial_state: a nest of tensors like `cell.state_size`; zeros if None.
-        dtype: of the initial state and the outputs; needed without `initial_state`. A cell with a
-            mixed policy computes in the policy's, and casts an initial state to it.
+        dtype: of the initial state and the outputs; needed without `initial_state`. Floating point
+            inputs of another one are cast to it. A cell with a mixed policy computes in the
+            policy's, and casts an initial state to it.
         parallel_iterations: of the loop, 32 by default.
         swap_memory: of the loop.
         time_major: whether the time axis comes first, in inputs and outputs.

@@ -7,6 +7,7 @@ from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell
 from rnn_mnist_tf.rnn_cell.inner import build_inner, serialize_cell, with_cell
 from rnn_mnist_tf.unroll.dynamic import IMPLEMENTATIONS, check_cell, dynamic_rnn
+from rnn_mnist_tf.unroll.sequence import lengths_of_mask
 
 
 @keras.saving.register_keras_serializable(PACKAGE)
@@ -27,6 +28,9 @@ class DynamicRNN(keras.layers.Layer):
         initial_state: None or a nest of tensors; lists and tuples with the right leaves are
             repacked as `cell.state_size`.
         training: Keras's; None means False, so that here dropout is off unless training.
+        mask, inputs_mask: Keras's, of the layer before, in place of `sequence_length`; padding has
+            to be at the end of each row. Keras gives the second where there are more tensors. After
+            a row's end outputs are zero, and masked too.
 
     A cell in two layers of a saved model is one again where it is loaded. But Keras's `clone_model`
     copies layer by layer, and gives each its own.
@@ -62,7 +66,7 @@ class DynamicRNN(keras.layers.Layer):
         self.return_state = bool(return_state)
         self.implementation = implementation
         self.scope = getattr(scope, "name", scope)
-        self.supports_masking = False
+        self.supports_masking = True
 
     def build(self, inputs_shape):
         """Builds the cell for one step of the inputs."""
@@ -79,8 +83,28 @@ class DynamicRNN(keras.layers.Layer):
             return tuple(self._step_shape(part) for part in shape)
         return (shape[1] if self.time_major else shape[0], *shape[2:])
 
-    def call(self, inputs, sequence_length=None, initial_state=None, training=None):
+    def compute_mask(self, inputs, previous_mask):
+        """Returns the inputs' mask for the outputs; none for the state."""
+        del inputs
+        mask = _find_mask(previous_mask)
+        masks = tf.nest.map_structure(lambda _: mask, self.cell.output_size)
+        if not self.return_state:
+            return masks
+        return masks, tf.nest.map_structure(lambda _: None, self.cell.state_size)
+
+    def call(
+        self,
+        inputs,
+        sequence_length=None,
+        initial_state=None,
+        training=None,
+        mask=None,
+        inputs_mask=None,
+    ):
         """Runs `dynamic_rnn`."""
+        mask = _find_mask((mask, inputs_mask))
+        if sequence_length is None and mask is not None:
+            sequence_length = lengths_of_mask(mask, self.time_major)
         if initial_state is not None:
             leaves = tf.nest.flatten(initial_state)
             if len(leaves) != len(tf.nest.flatten(self.cell.state_size)):
@@ -117,3 +141,8 @@ class DynamicRNN(keras.layers.Layer):
     def from_config(cls, config, custom_objects=None):
         """Returns the layer that `get_config` described."""
         return cls(**with_cell(config, custom_objects))
+
+
+def _find_mask(masks):
+    """The first mask of a nest, in which None stands for inputs without one."""
+    return next((mask for mask in tf.nest.flatten(masks) if mask is not None), None)

@@ -1,13 +1,13 @@
 """What a loop is given, checked: inputs, lengths, the state to start from."""
 
 import functools
-import inspect
 import typing
 
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import RNNCell, is_mixed
+from rnn_mnist_tf.rnn_cell.inner import cast_floating, initial_state_of
 
 
 class Sequence(typing.NamedTuple):
@@ -138,6 +138,30 @@ def check_lengths(sequence_length, batch_size):
     return _after(check, lengths)
 
 
+def lengths_of_mask(mask, time_major=False):
+    """Returns the lengths of rows, int32 `[batch]`, whose padding a Keras mask marks.
+
+    Args:
+        mask: bool `[batch, time]`, or `[time, batch]` if `time_major`; true where a step counts.
+        time_major: whether time comes first.
+
+    Raises:
+        tf.errors.InvalidArgumentError: padding that is not at the end of its row.
+
+    >>> lengths_of_mask(tf.constant([[True, True, False]])).numpy().tolist()
+    [2]
+    """
+    mask = tf.cast(mask, tf.bool)
+    mask = swap_batch_and_time(mask) if time_major else mask
+    lengths = tf.reduce_sum(tf.cast(mask, tf.int32), 1)
+    check = tf.debugging.assert_equal(
+        mask,
+        tf.sequence_mask(lengths, tf.shape(mask)[1]),
+        "Expected a mask whose steps that do not count are the last ones of their row.",
+    )
+    return _after(check, lengths)
+
+
 def _after(check, tensor):
     """A tensor that is there when an assertion held, which is None where that is known."""
     with tf.control_dependencies([check] if check is not None else []):
@@ -180,11 +204,11 @@ def starting_state(cell, sequence, initial_state, dtype):
     """
     if initial_state is not None:
         packed = nest.pack_state_as(cell.state_size, initial_state, "initial_state")
-        packed = tf.nest.map_structure(_as_state, packed)
+        packed = tf.nest.map_structure(as_state, packed)
         check = functools.partial(_check_rows_at_run_time, sequence.batch_size)
         packed = tf.nest.map_structure(check, packed)
         if isinstance(cell, RNNCell) and is_mixed(cell):
-            cast = functools.partial(_cast_floating, cell.compute_dtype)
+            cast = functools.partial(cast_floating, cell.compute_dtype)
             return tf.nest.map_structure(cast, packed)
         check_state_dtypes(cell, packed)
         return packed
@@ -195,11 +219,7 @@ def starting_state(cell, sequence, initial_state, dtype):
         )
     if not hasattr(cell, "get_initial_state"):
         return cell.zero_state(sequence.batch_size, dtype)
-    if _takes_dtype(cell.get_initial_state):
-        return cell.get_initial_state(batch_size=sequence.batch_size, dtype=dtype)
-    state = cell.get_initial_state(batch_size=sequence.batch_size)  # a cell made for Keras 3
-    state = nest.pack_state_as(cell.state_size, state, "get_initial_state()")
-    return tf.nest.map_structure(functools.partial(_cast_floating, dtype), state)
+    return initial_state_of(cell, sequence.batch_size, dtype)
 
 
 def _check_rows_at_run_time(batch_size, leaf):
@@ -233,19 +253,12 @@ Cast it first.
             )
 
 
-def _takes_dtype(function):
-    parameters = inspect.signature(function).parameters.values()
-    return any(one.name == "dtype" or one.kind is one.VAR_KEYWORD for one in parameters)
+def as_state(value):
+    """Returns a leaf of a state as a tensor, or as the `tf.TensorArray` that it is.
 
-
-def _cast_floating(dtype, leaf):
-    if isinstance(leaf, tf.TensorArray):
-        return leaf
-    leaf = tf.convert_to_tensor(leaf)
-    return tf.cast(leaf, dtype) if leaf.dtype.is_floating else leaf
-
-
-def _as_state(value):
+    >>> as_state(1.0).dtype.name
+    'float32'
+    """
     return value if isinstance(value, tf.TensorArray) else tf.convert_to_tensor(value)
 
 

@@ -24,6 +24,7 @@ from rnn_mnist_tf.rnn_cell import (
     MultiRNNCell,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell
+from tests.unroll.fakes import Plain
 
 INPUTS = np.random.default_rng(0).normal(size=(3, 6, 5)).astype(np.float32)
 CELLS = {
@@ -289,6 +290,12 @@ def test_not_a_keras_layer(make_layer):
     layer = make_layer()
     with pytest.raises(TypeError, match="expected a SimpleRNN, GRU or LSTM"):
         from_keras(layer)
+
+
+def test_no_layer_at_all():
+    """A cell without a name is called by its class."""
+    with pytest.raises(ValueError, match="Received Plain with"):
+        to_keras_cell(Plain())
 
 
 def test_no_layers_for_a_users_keras_cell():

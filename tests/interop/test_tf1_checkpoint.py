@@ -9,6 +9,7 @@ import rnn_mnist_tf
 from rnn_mnist_tf.interop import restore_tf1_checkpoint
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, MultiRNNCell
 from tests import oracle
+from tests.unroll import fakes
 
 CONFIGURATIONS = oracle.configurations(12, seed=31)
 
@@ -92,6 +93,15 @@ def test_a_cell_without_variables(tmp_path):
     """There is nothing to give weights to."""
     path = save(tmp_path / "model.ckpt", **draw(built(GRUCell(4))))
     assert_refused(GRUCell(4), path, "gru_cell", "not built")
+
+
+@pytest.mark.parametrize(
+    "make", [lambda: rnn_mnist_tf.DynamicRNN(GRUCell(4)), fakes.Plain], ids=["a layer", "no layer"]
+)
+def test_not_a_cell_of_this_package(tmp_path, make):
+    """A layer has a cell inside; what has no variables here has none to restore."""
+    with pytest.raises(TypeError, match="expected an RNNCell"):
+        restore_tf1_checkpoint(make(), tmp_path)
 
 
 def test_no_checkpoint(tmp_path):

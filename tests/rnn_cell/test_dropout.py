@@ -119,6 +119,11 @@ def test_keep_probability_as_a_tensor(keep_prob):
     wrapper = DropoutWrapper(Passes(), output_keep_prob=tf.constant(keep_prob), seed=1)
     output, _ = wrapper(tf.ones([500, UNITS]), tf.zeros([500, UNITS]))
     assert_fraction(output, keep_prob)
+    # A constant is the number that it holds: it can be saved, and is checked.
+    config = wrapper.get_config()
+    assert config["output_keep_prob"] == pytest.approx(keep_prob)
+    with pytest.raises(ValueError, match="output_keep_prob must be between 0 and 1"):
+        DropoutWrapper(Passes(), output_keep_prob=tf.constant(1 + keep_prob + 0.1))
 
 
 def run(wrapper, training=None, steps=6):

@@ -85,6 +85,7 @@ def test_options_that_the_model_does_not_read(model, field, value, readers):
         ({"patch_size": 4, "model": "cnn", "budget_model": "rnn"}, "patch_size=4"),
         ({"blank_steps": 9, "model": "cnn", "budget_model": "rnn"}, "blank_steps=9"),
         ({"num_classes": 20}, "num_classes=20.*dataset='mnist5k'.*--dataset=idx"),
+        ({"residual": True, "num_layers": 1}, "residual=True.*num_layers=1.*--num_layers=2"),
     ],
 )
 def test_options_that_go_with_another(options, words):

@@ -14,6 +14,7 @@ from rnn_mnist_tf.rnn_cell import (
     LSTMStateTuple,
     MultiRNNCell,
 )
+from tests.modes import EAGER_AND_GRAPH, traced
 from tests.unroll.fakes import Nested, Replicator
 
 DEPTH = 3
@@ -240,3 +241,69 @@ def test_errors_of_the_loop_pass():
         DynamicRNN(Replicator(2))(tf.ones([2, 3]))
     with pytest.raises(ValueError, match="sequence_length must be a vector"):
         DynamicRNN(Replicator(3))(INPUTS, sequence_length=[[1, 2]])
+
+
+def masked(side="end"):
+    """Inputs with rows of 3, 5 and 1 steps, padded with zeros, and a functional mask of these."""
+    inputs = np.random.default_rng(0).normal(size=[3, 5, 2]).astype("float32")
+    steps = np.arange(5) if side == "end" else np.arange(5)[::-1]
+    inputs[steps >= np.array([3, 5, 1])[:, None]] = 0
+    return inputs
+
+
+@pytest.mark.parametrize("return_state", [True, False])
+def test_masks_of_keras(return_state):
+    """Padding that a layer before has marked counts as it does for Keras's own layer."""
+    cell = keras.layers.GRUCell(4)
+    ours = DynamicRNN(cell, return_state=return_state)
+    theirs = keras.layers.RNN(
+        cell, return_sequences=True, return_state=return_state, zero_output_for_mask=True
+    )
+    inputs = keras.Input((5, 2))
+    marked = keras.layers.Masking()(inputs)
+    model = keras.Model(inputs, [ours(marked), theirs(marked)])
+    received, expected = model(masked())
+    for one, other in zip(tf.nest.flatten(received), tf.nest.flatten(expected), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+@EAGER_AND_GRAPH
+def test_masks_go_on(in_graph):
+    """The layer after sees them, and an initial state has no part in it."""
+    first, second = DynamicRNN(GRUCell(4)), DynamicRNN(GRUCell(2))
+    state = tf.ones([3, 4])
+
+    def run():
+        marked = keras.layers.Masking()(tf.constant(masked()))
+        outputs, _ = first(marked, initial_state=state)
+        return second(outputs)
+
+    outputs, final = traced(run, in_graph)()
+    lengths = [3, 5, 1]
+    middle, _ = dynamic_rnn(first.cell, masked(), lengths, initial_state=state)
+    expected, expected_final = dynamic_rnn(second.cell, middle, lengths, dtype=tf.float32)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(final, expected_final, rtol=1e-5, atol=1e-6)
+
+
+def test_lengths_come_before_masks():
+    """Who passes both means the lengths."""
+    layer = DynamicRNN(GRUCell(4))
+    inputs = tf.constant(masked())
+    received, _ = layer(inputs, sequence_length=[2, 2, 2], mask=tf.ones([3, 5], tf.bool))
+    expected, _ = layer(inputs, sequence_length=[2, 2, 2])
+    np.testing.assert_array_equal(received, expected)
+
+
+@pytest.mark.parametrize("time_major", [False, True])
+def test_padding_in_front_is_refused(time_major):
+    """It cannot be said in lengths, and would be read as data."""
+    layer = DynamicRNN(GRUCell(4), time_major=time_major)
+    mask = np.array([[True, True, False], [False, True, True]])
+    inputs = tf.ones([3, 2, 2] if time_major else [2, 3, 2])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="the last ones of their row"):
+        layer(inputs, mask=mask.T if time_major else mask)
+    mask[1] = [False, False, False]
+    outputs, _ = layer(inputs, mask=mask.T if time_major else mask)
+    outputs = np.swapaxes(outputs, 0, 1) if time_major else outputs.numpy()
+    assert (outputs == 0).all(2).tolist() == [[False, False, True], [True, True, True]]
