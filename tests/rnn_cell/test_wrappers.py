@@ -291,12 +291,14 @@ def test_variational_needs_a_dtype():
         DropoutWrapper(GRUCell(2), variational_recurrent=True)
 
 
-@pytest.mark.parametrize("keep_prob", [0.5, tf.constant(1.0)], ids=["number", "tensor"])
+@pytest.mark.parametrize("keep_prob", [0.5, tf.Variable(1.0)], ids=["number", "variable"])
 def test_variational_inputs_need_their_size(keep_prob):
     """A mask for the inputs needs `input_size`, and only then."""
     with pytest.raises(ValueError, match="input_size must be provided"):
         DropoutWrapper(GRUCell(2), keep_prob, variational_recurrent=True, dtype=tf.float32)
     DropoutWrapper(GRUCell(2), 1.0, keep_prob, variational_recurrent=True, dtype=tf.float32)
+    # A constant is a number, as in TF1.
+    DropoutWrapper(GRUCell(2), tf.constant(1.0), variational_recurrent=True, dtype=tf.float32)
 
 
 def test_argument_order():
