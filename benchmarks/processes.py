@@ -87,7 +87,9 @@ def run_main(main):
     Ctrl-C and TERM end it with exit code 130, and the peer that it waits for with it.
     """
     name = pathlib.Path(sys.argv[0]).name
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Of both: a shell starts what is in its background with Ctrl-C ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         main()
     except (ValueError, OSError) as error:

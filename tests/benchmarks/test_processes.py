@@ -92,7 +92,7 @@ BENCHMARK = "from processes import *; run_main(lambda: run_process({peer!r}, [])
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_benchmark_stops_its_peer(tmp_path, number):
-    """One line, and nobody computes on."""
+    """One line, and nobody computes on: in a shell's background too, where Ctrl-C is ignored."""
     peer, path = tmp_path / "peer.py", tmp_path / "lock"
     peer.write_text(PEER.format(path=str(path)))
     program = subprocess.Popen(
@@ -100,6 +100,7 @@ def test_a_stopped_benchmark_stops_its_peer(tmp_path, number):
         cwd=pathlib.Path(processes.__file__).parent,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
     while not path.exists() or not path.read_text():
         assert program.poll() is None
