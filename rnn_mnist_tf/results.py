@@ -16,6 +16,7 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.study import format_markdown, merge_seeds, read_record, save_pictures
 from rnn_mnist_tf.study.claims import SECTIONS
 from rnn_mnist_tf.study.grid import value_text
+from rnn_mnist_tf.study.table import error_percents
 from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.files import write_text
 
@@ -136,14 +137,13 @@ def read_tried(directory):
     Raises:
         InputError: a file that is no record of a run.
     """
-    errors = {}
-    for path in sorted(pathlib.Path(directory, TRIED).glob("[!.]*.json")):
+    directory, errors = pathlib.Path(directory, TRIED), {}
+    for path in sorted(directory.glob("[!.]*.json")):
         try:
-            accuracy = json.loads(path.read_text())["result"]["test_accuracy"]
-            errors[path.name] = 100 * (1 - accuracy)
+            (errors[path.name],) = error_percents([json.loads(path.read_text())], "test")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"Received {path}, expected the record of a run: {error}") from error
-    return Tried(errors, _read_note(pathlib.Path(directory, TRIED)))
+    return Tried(errors, _read_note(directory))
 
 
 def read_study(directory):
@@ -282,9 +282,9 @@ def _format_recipes(studies, place):
     for name in recipes:
         study = studies[name]
         (row,) = study.rows
-        results = [study.records[point]["result"] for point in row["points"]]
-        images = sorted({result["test_examples"] for result in results})
-        errors = [f"{100 * (1 - result['test_accuracy']):.2f}" for result in results]
+        records = [study.records[point] for point in row["points"]]
+        images = sorted({record["result"]["test_examples"] for record in records})
+        errors = [f"{error:.2f}" for error in error_percents(records, "test")]
         lines.append(
             f"| [`{name}.flags`]({place}/{name}) | {RECIPES[name]} | "
             f"{', '.join(f'{count:,}' for count in images)} | {', '.join(errors)} | "

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.python.ops import rnn_cell as tf1_rnn_cell
 
 import rnn_mnist_tf
+from tests.modes import traced
 
 RELATIVE_TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
 ACTIVATIONS = {"tf.nn.relu": tf.nn.relu, "tf.tanh": tf.tanh}
@@ -275,7 +276,7 @@ def run_ours(configuration, cells, numbers, in_graph=False):
         gradients = tape.gradient(loss, sources, unconnected_gradients=tf.UnconnectedGradients.ZERO)
         return outputs, state, [tf.convert_to_tensor(gradient) for gradient in gradients]
 
-    compute = tf.function(compute) if in_graph else compute
+    compute = traced(compute, in_graph)
     result = compute(inputs, lengths, leaves)
     outputs, state, gradients = tf.nest.map_structure(lambda tensor: tensor.numpy(), result)
     return Result(outputs, state, dict(zip(_gradient_names(numbers), gradients)))

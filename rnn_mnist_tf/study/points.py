@@ -64,15 +64,9 @@ class PointRunner:
                 f"Received workdir={str(self.workdir)!r}, whose point {point.name} holds another "
                 f"run ({'; '.join(different)}). Choose another --workdir, or pass --overwrite."
             )
-        if self.overwrite or not (self.results and self._published_path(point).is_file()):
+        if self.overwrite or not self._is_published(point):
             return
-        try:
-            published = self._read_published(point)
-        except InputError:
-            if self._read_own(point) is None:
-                raise
-            return  # a damaged copy of what is here
-        if published is None:
+        if self._read_published(point) is None:
             raise InputError(
                 f"Received results={self.results!r}, where {self.study}/{point.name}.json is the "
                 "record of another configuration, other cores or other data. Choose another "
@@ -90,14 +84,8 @@ class PointRunner:
         A point is done if its run is complete, of the same configuration, and analysed as asked:
         one whose record is among the results, or else the run in `workdir`.
         """
-        own = self._read_own(point)
-        try:
-            published = self._read_published(point)
-        except InputError:
-            if own is None:
-                raise
-            published = None  # a damaged copy of what is here
-        for record in (published, own):
+        for read in (self._read_published, self._read_own):
+            record = read(point)
             if record is not None and set(self.analyses) <= set(record["analyses"]):
                 return record
         return None
@@ -175,19 +163,32 @@ class PointRunner:
     def _published_path(self, point):
         return pathlib.Path(self.results) / self.study / f"{point.name}.json"
 
+    def _is_published(self, point):
+        return bool(self.results) and self._published_path(point).is_file()
+
     def _read_own(self, point):
         """Returns the record of the run in the point's place, or None."""
         path = self.directory(point) / RECORD
         return _read_json(path) if path.is_file() and self._is_trained(point) else None
 
     def _read_published(self, point):
-        """Returns a record of the same run among the results, or None."""
-        if not self.results or not self._published_path(point).is_file():
+        """Returns a record of the same run among the results, or None.
+
+        A run in the point's place says what data it had; a damaged record is taken for its copy.
+        """
+        if not self._is_published(point):
             return None
-        held, record = read_record(self._published_path(point))
+        own = self._read_own(point)
+        try:
+            held, record = read_record(self._published_path(point))
+        except InputError:
+            if own is None:
+                raise
+            return own
         if point.config.differences(held.config) or point.cores != held.cores:
             return None
-        return record if record["data_digest"] == _data_digest(*point.config.source) else None
+        digest = own["data_digest"] if own is not None else _data_digest(*point.config.source)
+        return record if record["data_digest"] == digest else None
 
     def _is_trained(self, point):
         return workdirs.is_complete(self.directory(point)) and not self._differences(point)

@@ -7,7 +7,7 @@ from rnn_mnist_tf.rnn_cell.base import RNNCell
 from rnn_mnist_tf.rnn_cell.inner import build_inner, call_cell, run_scope_of
 from rnn_mnist_tf.unroll.dynamic import check_cell, prepare_cell
 from rnn_mnist_tf.unroll.loop import check_structure, copy_through, keep_rows
-from rnn_mnist_tf.unroll.sequence import as_state, check_state_dtypes
+from rnn_mnist_tf.unroll.sequence import as_leaf, check_state_dtypes
 
 
 def raw_rnn(
@@ -61,7 +61,7 @@ def raw_rnn(
     finished, inputs, state, emit_structure, first_loop_state = loop_fn(zero, None, None, None)
     inputs = tf.nest.map_structure(tf.convert_to_tensor, inputs)
     state = nest.pack_state_as(cell.state_size, state, "initial_state")
-    state = tf.nest.map_structure(as_state, state)
+    state = tf.nest.map_structure(as_leaf, state)
     first = tf.nest.flatten(inputs)[0]
     prepare_cell(cell, first.dtype, None, scope)
     step_shape = tf.nest.map_structure(lambda x: tuple(x.shape.as_list()), inputs)
@@ -83,11 +83,11 @@ def raw_rnn(
         check_structure(
             emit_structure, emit, "an output of loop_fn,", emitted_first, check_types=True
         )
-        next_inputs = tf.nest.map_structure(as_state, next_inputs)
+        next_inputs = tf.nest.map_structure(as_leaf, next_inputs)
         next_loop_state = loop_state if next_loop_state is None else next_loop_state
         running = tf.logical_not(finished)
         next_state = nest.pack_state_as(cell.state_size, next_state, "the state of loop_fn")
-        next_state = tf.nest.map_structure(as_state, next_state)
+        next_state = tf.nest.map_structure(as_leaf, next_state)
         next_state = copy_through(running, next_state, state)
         emits = [
             keep_rows(running, tf.convert_to_tensor(value), nothing)

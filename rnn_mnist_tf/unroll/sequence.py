@@ -204,7 +204,7 @@ def starting_state(cell, sequence, initial_state, dtype):
     """
     if initial_state is not None:
         packed = nest.pack_state_as(cell.state_size, initial_state, "initial_state")
-        packed = tf.nest.map_structure(as_state, packed)
+        packed = tf.nest.map_structure(as_leaf, packed)
         check = functools.partial(_check_rows_at_run_time, sequence.batch_size)
         packed = tf.nest.map_structure(check, packed)
         if isinstance(cell, RNNCell) and is_mixed(cell):
@@ -253,10 +253,10 @@ Cast it first.
             )
 
 
-def as_state(value):
-    """Returns a leaf of a state as a tensor, or as the `tf.TensorArray` that it is.
+def as_leaf(value):
+    """Returns a leaf of inputs or a state as a tensor, or as the `tf.TensorArray` that it is.
 
-    >>> as_state(1.0).dtype.name
+    >>> as_leaf(1.0).dtype.name
     'float32'
     """
     return value if isinstance(value, tf.TensorArray) else tf.convert_to_tensor(value)

@@ -45,6 +45,30 @@ def test_a_record_of_another_run_is_not_replaced(knock, base, tmp_path, change):
     assert contents_and_times(results) != before
 
 
+def test_a_mark_in_a_record_stays(knock, base, tmp_path):
+    """What was written by hand into the record of a run is there after the same command."""
+    flags = [*base, "--grid=cell:gru", f"--results={tmp_path / 'results'}", "--name=cells"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    path = tmp_path / "results" / "cells" / "cell=gru,seed=0.json"
+    path.write_text(json.dumps({**read(path), "disturbed": True}))
+    for workdir in ("one", "two"):
+        assert knock(*flags, f"--workdir={tmp_path / workdir}").code == 0
+        assert knock.programs == []
+        assert read(path)["disturbed"] is True
+
+
+def test_a_record_that_lacks_a_measurement_is_not_taken(knock, base, tmp_path):
+    """Where its run is not, the point is run, and replaces it."""
+    results = tmp_path / "results"
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    before = read(results / "cells" / "cell=basic_rnn,seed=0.json")
+    assert knock(*flags, "--analyses=forgetting", f"--workdir={tmp_path / 'two'}").code == 0
+    assert knock.programs[0] == "train"
+    after = read(results / "cells" / "cell=basic_rnn,seed=0.json")
+    assert before["analyses"] != after["analyses"]
+
+
 def test_a_measurement_more(knock, base, tmp_path):
     """Of the same run it is added, and marks by hand stay; of another it is that one's."""
     results = tmp_path / "results"

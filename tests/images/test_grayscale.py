@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from rnn_mnist_tf.images import rgb_to_grayscale, split_channels
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 
 WEIGHTS = {"rec601": (299, 587, 114), "article": (290, 387, 114)}  # thousandths
 FEW = hypothesis.settings(max_examples=25, deadline=None)
@@ -18,7 +18,7 @@ SHAPES = arrays.array_shapes(max_dims=3, max_side=5).map(lambda shape: (*shape, 
 
 def convert(images, weights, in_graph):
     """Calls `rgb_to_grayscale`, eagerly or in a graph."""
-    function = tf.function(rgb_to_grayscale) if in_graph else rgb_to_grayscale
+    function = traced(rgb_to_grayscale, in_graph)
     return function(tf.constant(images), weights).numpy()
 
 
@@ -85,7 +85,7 @@ def test_unknown_weights_are_refused():
 def test_split_channels(channels, in_graph):
     """Channel k holds the entries k of the last axis."""
     images = np.arange(2 * 3 * 2 * channels).reshape(2, 3, 2, channels)
-    split = (tf.function(split_channels) if in_graph else split_channels)(tf.constant(images))
+    split = traced(split_channels, in_graph)(tf.constant(images))
     assert len(split) == channels
     for channel, values in enumerate(split):
         np.testing.assert_array_equal(values, images[..., channel])

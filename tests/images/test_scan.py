@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import strategies as st
 
 from rnn_mnist_tf.images import SCANS, Scan
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 
 DTYPES = ["uint8", "int32", "float16", "float32", "float64"]
 FEW = hypothesis.settings(max_examples=20, deadline=None)
@@ -131,7 +131,7 @@ def test_an_order_moves_whole_rows(name):
 def test_shuffled_rows_have_an_order_each(in_graph):
     """Each image has an order of its own, which is a function of the seed."""
     scan, images = Scan("shuffled_rows", (9, 2)), tf.constant(numbered_rows(16, 9))
-    to_sequence = tf.function(scan.to_sequence) if in_graph else scan.to_sequence
+    to_sequence = traced(scan.to_sequence, in_graph)
     orders, again, others = (
         to_sequence(images, tf.constant(seed)).numpy()[..., 0] for seed in (SEED, SEED, (3, 5))
     )

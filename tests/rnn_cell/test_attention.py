@@ -20,7 +20,7 @@ from rnn_mnist_tf.rnn_cell import (
     MultiRNNCell,
 )
 from tests import reference
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 from tests.rnn_cell.stepping import (
     assert_close,
     assert_same_steps,
@@ -275,7 +275,7 @@ def test_masks_of_a_keras_cell_have_its_own_width(in_graph):
     def call():
         return dynamic_rnn(cell, tf.ones([2, 5, 3]), dtype=tf.float32, training=True)[0]
 
-    assert (tf.function(call) if in_graph else call)().shape == (2, 5, 4)
+    assert traced(call, in_graph)().shape == (2, 5, 4)
     assert inner.kernel.shape == (7, 16)
 
 

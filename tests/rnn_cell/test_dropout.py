@@ -19,7 +19,7 @@ from rnn_mnist_tf.rnn_cell import (
     RNNCell,
 )
 from rnn_mnist_tf.rnn_cell.dropout import dropout, variational_dropout
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 
 UNITS = 40
 
@@ -162,7 +162,7 @@ def test_each_step_and_run_draws_anew(in_graph):
     def outputs():
         return dynamic_rnn(wrapper, inputs, dtype=tf.float32)[0]
 
-    outputs = tf.function(outputs) if in_graph else outputs
+    outputs = traced(outputs, in_graph)
     rows = np.reshape([outputs().numpy(), outputs().numpy()], (24, UNITS))
     assert len(np.unique(rows, axis=0)) == 24
 
@@ -182,7 +182,7 @@ def test_variational_mask_serves_one_run(in_graph):
     def outputs():
         return dynamic_rnn(wrapper, inputs, dtype=tf.float32)[0]
 
-    outputs = tf.function(outputs) if in_graph else outputs
+    outputs = traced(outputs, in_graph)
     masks = [np.unique(np.reshape(outputs(), (12, UNITS)), axis=0) for _ in range(3)]
     assert [len(mask) for mask in masks] == [1, 1, 1]
     assert len(np.unique(np.concatenate(masks), axis=0)) == 3
@@ -346,7 +346,7 @@ def test_variational_masks_where_the_filter_passes_over_a_part(in_graph):
     def call():
         return dynamic_rnn(wrapper, tf.ones([2, 5, 3]), dtype=tf.float32)[1]
 
-    lstm, gru = (tf.function(call) if in_graph else call)()
+    lstm, gru = traced(call, in_graph)()
     for leaf in lstm:
         assert fraction_kept(leaf) == 1
     assert 0 < fraction_kept(gru) < 1
@@ -365,7 +365,7 @@ def test_variational_masks_of_a_mixed_cell(policy, in_graph):
     def call():
         return dynamic_rnn(wrapper, tf.ones([2, 5, 3]), dtype=tf.float32)
 
-    outputs, state = (tf.function(call) if in_graph else call)()
+    outputs, state = traced(call, in_graph)()
     assert outputs.dtype == state.dtype == policy.split("_")[1]
     assert {variable.dtype for variable in cell.trainable_variables} == {"float32"}
     assert 0 < fraction_kept(tf.cast(outputs, tf.float32)) < 1

@@ -2,7 +2,7 @@
 
 from rnn_mnist_tf.study import merge_seeds, parse_grids
 from rnn_mnist_tf.study.claims import SECTIONS
-from tests.study.records import answer, make_study, speed
+from tests.study.records import SPREAD, answer, make_study, speed
 
 
 def forgetting(middle, last, steps=28):
@@ -24,8 +24,7 @@ def test_memory():
     ]
     # 0.02 / 2 and 0 / 4: a dispersion of 0.005; two degrees of freedom: 4.303 deviations
     assert answer("memory", ["blank_steps:0,112,28;cell:gru"], figures, seeds=2) == [
-        "Between seeds a test error of 1 % has a standard deviation of 0.07 points, one of e % "
-        "sqrt(e) times that.",
+        SPREAD.format("0.07"),
         "gru, error by blank steps: 2.00 % ± 0.14 after 0, 4.00 % ± 0.00 after 28 (higher), "
         "50.00 % ± 0.00 after 112 (higher).",
         "gru, 0 blank steps: the logits depend on the middle of the image 1 x (0.5, 1.5 by seed) "

@@ -16,7 +16,7 @@ from rnn_mnist_tf.rnn_cell import (
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 from rnn_mnist_tf.unroll.dynamic import reverse_time
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 from tests.unroll.fakes import Counter, Nested, Plain, Replicator
 
 layers = keras.layers
@@ -87,7 +87,7 @@ def test_backward_outputs_stand_at_their_inputs(in_graph, lengths):
     def call(inputs):
         return bidirectional(inputs, lengths, initial_state_fw=start, initial_state_bw=start)
 
-    call = tf.function(call) if in_graph else call
+    call = traced(call, in_graph)
     (fw, bw), (state_fw, state_bw) = call(tf.constant(inputs))
     lasting = lengths or (5, 5, 5)
     expected = inputs * (np.arange(5) < np.reshape(lasting, (3, 1)))[:, :, None]
@@ -177,7 +177,7 @@ def test_bidirectional_lengths_past_the_end(in_graph):
     def call(inputs):
         return bidirectional(inputs, (6, 2))[0]
 
-    call = tf.function(call) if in_graph else call
+    call = traced(call, in_graph)
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError), match="seq_lens"):
         call(tf.constant(random(2, 5, 2)))
 
@@ -275,7 +275,7 @@ def test_keras_cells(kind, in_graph):
     def call(inputs):
         return dynamic_rnn(cell, inputs, dtype=tf.float32)
 
-    received = (tf.function(call) if in_graph else call)(inputs)
+    received = traced(call, in_graph)(inputs)
     assert_close_leaves(received, keras_answer(cell, inputs))
 
 
@@ -317,7 +317,7 @@ def test_keras_cells_with_dropout(kind, option, training, in_graph):
     def call(inputs):
         return dynamic_rnn(cell, inputs, dtype=tf.float32, training=training)
 
-    received = (tf.function(call) if in_graph else call)(inputs)
+    received = traced(call, in_graph)(inputs)
     assert_close_leaves(received, keras_answer(other, inputs, training=training))
 
 

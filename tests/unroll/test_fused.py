@@ -16,7 +16,7 @@ from rnn_mnist_tf.rnn_cell import (
 )
 from rnn_mnist_tf.unroll.chunks import CHUNK
 from rnn_mnist_tf.unroll.fused import find_kernel
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 
 CELLS = {
     "basic_rnn": lambda: BasicRNNCell(4),
@@ -114,7 +114,7 @@ def assert_kernel_is_loop(problem, compute, in_graph=False):
         def call(implementation=implementation):
             return compute(problem, implementation)
 
-        answers.append((tf.function(call) if in_graph else call)())
+        answers.append(traced(call, in_graph)())
     for index, (kernel, loop) in enumerate(zip(*answers)):
         assert kernel.shape == loop.shape
         difference, largest = (float(tf.reduce_max(abs(x))) for x in (kernel - loop, loop))
@@ -184,13 +184,13 @@ def test_unknown_batch_and_time(kind, lengths):
             loss = tf.add_n([tf.reduce_sum(x**2) for x in (outputs, *tf.nest.flatten(state))])
         return tape.gradient(loss, [inputs, *weights], unconnected_gradients="zero")
 
-    traced = tf.function(gradients, input_signature=[tf.TensorSpec([None, None, 3])])
+    compiled = tf.function(gradients, input_signature=[tf.TensorSpec([None, None, 3])])
     for time in (1, 7, CHUNK + 2):
         inputs = tf.constant(np.random.default_rng(time).standard_normal((2, time, 3)), tf.float32)
-        for ours, eager in zip(traced(inputs), gradients(inputs)):
+        for ours, eager in zip(compiled(inputs), gradients(inputs)):
             scale = np.max(np.abs(eager))
             np.testing.assert_allclose(ours, eager, rtol=0, atol=1e-5 * scale)
-    assert traced.experimental_get_tracing_count() == 1
+    assert compiled.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize("kind", ["basic_rnn", "gru", "peepholes", "stack"])
@@ -210,7 +210,7 @@ def test_gradients_over_no_steps(kind, implementation, lengths, in_graph):
             loss = tf.add_n([tf.reduce_sum(3 * leaf) for leaf in problem.run(implementation)[1:]])
         return tape.gradient(loss, problem.sources, unconnected_gradients="zero")
 
-    _, *rest = (tf.function(gradients) if in_graph else gradients)()
+    _, *rest = traced(gradients, in_graph)()
     for index, gradient in enumerate(rest):
         expected = 3.0 if index < len(problem.leaves) else 0.0
         np.testing.assert_array_equal(gradient, np.full(gradient.shape, expected))
@@ -292,7 +292,7 @@ def test_gradients_of_gathered_steps(kind, in_graph):
                 loss = tf.reduce_sum(last(outputs) ** 2) + sum(map(tf.reduce_sum, first))
             return tape.gradient(loss, problem.cell.trainable_variables)
 
-        return (tf.function(compute) if in_graph else compute)(inputs)
+        return traced(compute, in_graph)(inputs)
 
     gathered, sliced = gradients(lambda x: tf.gather(x, 4)), gradients(lambda x: x[4])
     for ours, expected in zip(gathered, sliced, strict=True):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, BasicRNNCell, GRUCell, LSTMCell, LSTMStateTuple
 from rnn_mnist_tf.unroll.gradients import differentiable
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 
 CELLS = {
     "basic_rnn": lambda: BasicRNNCell(4),
@@ -55,7 +55,7 @@ def test_one_tensor_as_c_and_h(kind, time, in_graph):
     cell, random = make_cell(kind), np.random.default_rng(3)
     inputs = tf.constant(random.normal(size=(2, time, 3)), tf.float32)
     start = tf.constant(random.normal(size=(2, 4)), tf.float32)
-    compute = tf.function(penalty_gradient) if in_graph else penalty_gradient
+    compute = traced(penalty_gradient, in_graph)
     kernel = compute(cell, inputs, start, "fused")
     loop = compute(cell, inputs, start, "loop")
     for one, other in zip(kernel, loop, strict=True):

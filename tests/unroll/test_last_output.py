@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rnn_mnist_tf import compare_last_output, last_relevant_output
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMCell, MultiRNNCell, RNNCell
+from tests.modes import traced
 
 INPUTS = np.random.default_rng(0).normal(size=(3, 6, 4)).astype(np.float32)
 
@@ -26,7 +27,7 @@ def test_last_relevant_output(batch, time, in_graph, data):
         if min(length, time):
             expected[row] = outputs[row, min(length, time) - 1]
     given = outputs.swapaxes(0, 1) if time_major else outputs
-    function = tf.function(last_relevant_output) if in_graph else last_relevant_output
+    function = traced(last_relevant_output, in_graph)
     np.testing.assert_array_equal(function(given, tf.constant(lengths), time_major), expected)
 
 

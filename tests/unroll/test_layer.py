@@ -243,11 +243,10 @@ def test_errors_of_the_loop_pass():
         DynamicRNN(Replicator(3))(INPUTS, sequence_length=[[1, 2]])
 
 
-def masked(side="end"):
-    """Inputs with rows of 3, 5 and 1 steps, padded with zeros, and a functional mask of these."""
+def masked():
+    """Inputs with rows of 3, 5 and 1 steps, padded with zeros at their end."""
     inputs = np.random.default_rng(0).normal(size=[3, 5, 2]).astype("float32")
-    steps = np.arange(5) if side == "end" else np.arange(5)[::-1]
-    inputs[steps >= np.array([3, 5, 1])[:, None]] = 0
+    inputs[np.arange(5) >= np.array([3, 5, 1])[:, None]] = 0
     return inputs
 
 

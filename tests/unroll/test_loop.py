@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, BasicRNNCell, GRUCell, LSTMCell, MultiRNNCell
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 from tests.rnn_cell.stepping import few_examples
 from tests.unroll.fakes import Counter, Nested, Plain, Records, Replicator
 
@@ -161,7 +161,7 @@ def test_tensor_array_in_the_state(in_graph):
         outputs, (count, array) = dynamic_rnn(Records(), inputs, lengths, dtype=tf.float32)
         return outputs, count, array.stack()
 
-    call = tf.function(call) if in_graph else call
+    call = traced(call, in_graph)
     inputs = steps(2, 5, depth=1)
     _, count, written = call(tf.constant(inputs), tf.constant([1, 3]))
     np.testing.assert_array_equal(count, [[1], [3]])
@@ -310,7 +310,7 @@ def test_a_state_of_other_rows_is_refused(in_graph, lengths):
         return dynamic_rnn(OneRow(2), tf.ones([2, 3, 2]), lengths, dtype=tf.float32)
 
     with pytest.raises(ValueError, match=r"\(1, 2\).*\(2, 2\)"):
-        (tf.function(call) if in_graph else call)()
+        traced(call, in_graph)()
 
 
 def test_a_start_of_other_rows_is_refused_at_run_time():

@@ -6,16 +6,11 @@ import tensorflow as tf
 
 from rnn_mnist_tf import dynamic_rnn, raw_rnn
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, DropoutWrapper, GRUCell, LSTMStateTuple
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 from tests.unroll.fakes import Counter, Nested, Records, Replicator
 
 INPUTS = np.random.default_rng(0).standard_normal((3, 5, 2)).astype(np.float32)
 LENGTHS = (2, 0, 4)
-
-
-def mode(function, in_graph):
-    """Returns a function as it is, or traced."""
-    return tf.function(function) if in_graph else function
 
 
 def step_of(inputs, time):
@@ -44,7 +39,7 @@ def test_rows_finish_one_by_one(in_graph):
         assert loop_state is None
         return emitted.stack(), state
 
-    emitted, state = mode(call, in_graph)()
+    emitted, state = traced(call, in_graph)()
     assert emitted.shape == (4, 3, 2)
     for row, length in enumerate(LENGTHS):
         np.testing.assert_array_equal(emitted[:length, row], INPUTS[row, :length])
@@ -66,7 +61,7 @@ def test_finished_rows_stay_finished(in_graph):
         emitted, state, _ = raw_rnn(Replicator(2), loop_fn)
         return emitted.stack(), state
 
-    emitted, state = mode(call, in_graph)()
+    emitted, state = traced(call, in_graph)()
     np.testing.assert_array_equal(emitted[..., 0], [[1, 1], [0, 2], [0, 3]])
     np.testing.assert_array_equal(state[:, 0], [1, 3])
 
@@ -81,7 +76,7 @@ def test_is_dynamic_rnn(in_graph):
         emitted, state, _ = raw_rnn(cell, reading_loop(cell.zero_state(3, tf.float32)))
         return emitted.stack(), state
 
-    emitted, state = mode(call, in_graph)()
+    emitted, state = traced(call, in_graph)()
     outputs, expected = dynamic_rnn(cell, INPUTS, LENGTHS, dtype=tf.float32)
     np.testing.assert_allclose(np.swapaxes(emitted, 0, 1), outputs[:, :4], rtol=1e-5, atol=1e-6)
     assert type(state) is LSTMStateTuple
@@ -99,7 +94,7 @@ def test_integer_and_scalar_states(in_graph):
         )
         return emitted.stack(), state
 
-    emitted, (rows, steps) = mode(call, in_graph)()
+    emitted, (rows, steps) = traced(call, in_graph)()
     np.testing.assert_array_equal(rows, np.reshape(LENGTHS, (3, 1)))
     assert int(steps) == max(LENGTHS)
     np.testing.assert_array_equal(emitted[..., 0], [[1, 0, 1], [2, 0, 2], [0, 0, 3], [0, 0, 4]])
@@ -124,7 +119,7 @@ def test_loop_state(in_graph):
         loop = counting_loop(tf.constant(10), lambda loop_state: loop_state + 1)
         return raw_rnn(Replicator(2), loop)[2]
 
-    assert int(mode(call, in_graph)()) == 13
+    assert int(traced(call, in_graph)()) == 13
 
 
 @EAGER_AND_GRAPH
@@ -134,7 +129,7 @@ def test_loop_state_kept_by_none(in_graph):
     def call():
         return raw_rnn(Replicator(2), counting_loop(tf.constant(10), lambda loop_state: None))[2]
 
-    assert int(mode(call, in_graph)()) == 10
+    assert int(traced(call, in_graph)()) == 10
 
 
 @EAGER_AND_GRAPH
@@ -151,7 +146,7 @@ def test_nested_loop_state(in_graph):
         count, array = raw_rnn(Replicator(2), loop)[2]
         return count, array.stack()
 
-    count, written = mode(call, in_graph)()
+    count, written = traced(call, in_graph)()
     assert int(count) == 3
     np.testing.assert_array_equal(written, [0, 10, 20])
 
@@ -163,7 +158,7 @@ def test_output_fed_back(in_graph):
     def call():
         return raw_rnn(Replicator(2), counting_loop(None, lambda loop_state: None))[0].stack()
 
-    np.testing.assert_array_equal(mode(call, in_graph)()[:, 0, 0], [1, 2, 3])
+    np.testing.assert_array_equal(traced(call, in_graph)()[:, 0, 0], [1, 2, 3])
 
 
 @EAGER_AND_GRAPH
@@ -183,7 +178,7 @@ def test_emit_structure(in_graph):
         emitted, _, _ = raw_rnn(Replicator(2), loop_fn)
         return tf.nest.map_structure(lambda array: array.stack(), emitted)
 
-    emitted = mode(call, in_graph)()
+    emitted = traced(call, in_graph)()
     np.testing.assert_array_equal(emitted["count"], [[1, 1], [0, 2]])
     np.testing.assert_array_equal(emitted["pair"][0][..., 0], [[1, 1], [0, 2]])
     assert emitted["pair"][1].shape == (2, 2, 1, 3)
@@ -203,7 +198,7 @@ def test_no_steps(in_graph):
         emitted, state, _ = raw_rnn(Replicator(2), loop_fn)
         return emitted.size(), state
 
-    size, state = mode(call, in_graph)()
+    size, state = traced(call, in_graph)()
     assert int(size) == 0
     np.testing.assert_array_equal(state, np.full((2, 2), 4.0))
 
@@ -225,7 +220,7 @@ def test_tensor_array_in_the_state(in_graph):
         _, (count, array), _ = raw_rnn(cell, loop_fn)
         return count, array.stack()
 
-    count, written = mode(call, in_graph)()
+    count, written = traced(call, in_graph)()
     assert float(count[0, 0]) == 3
     np.testing.assert_array_equal(written[:, 0, 0], [0, 1, 2])
 
@@ -337,7 +332,7 @@ def test_numpy_in_numpy_out_of_the_loop_function(in_graph):
         emitted, state, _ = raw_rnn(Replicator(2), loop_fn)
         return emitted.stack(), state
 
-    emitted, state = mode(call, in_graph)()
+    emitted, state = traced(call, in_graph)()
     for row, length in enumerate(LENGTHS):
         np.testing.assert_array_equal(
             emitted[:length, row], symbol[row : row + 1].repeat(length, 0)
@@ -386,7 +381,7 @@ def test_the_output_of_a_cell_may_be_a_scalar_a_row(in_graph):
         emitted, _, _ = raw_rnn(Scalars(2), reading_loop(tf.zeros([3, 2])))
         return tf.nest.map_structure(lambda array: array.stack(), emitted)
 
-    emitted = mode(call, in_graph)()
+    emitted = traced(call, in_graph)()
     for row, length in enumerate(LENGTHS):
         expected = np.where(np.arange(4) < length, INPUTS[row, :4].sum(1), 0)
         np.testing.assert_allclose(emitted["sum"][:, row], expected, rtol=1e-6)

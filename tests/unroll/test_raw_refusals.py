@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from rnn_mnist_tf import raw_rnn
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 from tests.unroll.fakes import Replicator
 
 
@@ -89,7 +89,7 @@ def test_an_output_of_another_structure(first, later, in_graph):
     with pytest.raises(
         ValueError, match=r"an output of loop_fn.*expected the structure of (its|output)"
     ):
-        (tf.function(call) if in_graph else call)()
+        traced(call, in_graph)()
 
 
 @EAGER_AND_GRAPH
@@ -98,7 +98,7 @@ def test_rows_are_not_repeated(in_graph):
     for later in (lambda x: x[:1], lambda x: x[:, :1]):
         call = emit_later(lambda: None, later)
         with pytest.raises(ValueError, match=r"shape \((1, 3|2, 1)\).*expected.*\(2, 3\)"):
-            (tf.function(call) if in_graph else call)()
+            traced(call, in_graph)()
 
 
 class TwoOutputs(Replicator):
@@ -121,4 +121,4 @@ def test_a_cell_of_another_output(in_graph):
         return raw_rnn(TwoOutputs(3), loop_fn)[1]
 
     with pytest.raises(ValueError, match="a cell whose output is"):
-        (tf.function(call) if in_graph else call)()
+        traced(call, in_graph)()

@@ -11,7 +11,7 @@ from rnn_mnist_tf import (
     static_rnn,
 )
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import EAGER_AND_GRAPH, traced
 from tests.unroll.fakes import Counter, Nested, Plain, Replicator
 
 INPUTS = np.random.default_rng(0).standard_normal((3, 4, 2)).astype(np.float32)
@@ -33,7 +33,7 @@ def test_static_rnn_is_dynamic_rnn(lengths, in_graph):
     def call(inputs):
         return static_rnn(cell, steps_of(inputs), dtype=tf.float32, sequence_length=lengths)
 
-    outputs, state = (tf.function(call) if in_graph else call)(INPUTS)
+    outputs, state = traced(call, in_graph)(INPUTS)
     expected, expected_state = dynamic_rnn(cell, INPUTS, lengths, dtype=tf.float32)
     assert isinstance(outputs, list)
     assert len(outputs) == 4
@@ -122,7 +122,7 @@ def test_both_ways(lengths, in_graph):
     def call(inputs):
         return run_both_ways(cells, steps_of(inputs), sequence_length=lengths)
 
-    outputs, state_fw, state_bw = (tf.function(call) if in_graph else call)(INPUTS)
+    outputs, state_fw, state_bw = traced(call, in_graph)(INPUTS)
     (fw, bw), states = bidirectional_dynamic_rnn(*cells, INPUTS, lengths, dtype=tf.float32)
     assert isinstance(outputs, list)
     joined = np.concatenate([fw, bw], axis=2)
