@@ -74,12 +74,59 @@ def dynamic_rnn(
     >>> outputs.shape, bool(tf.reduce_all(outputs[:, -1] == state.h))
     (TensorShape([2, 5, 4]), True)
     """
+    outputs, state = run_cell(
+        check_cell(cell),
+        prepare_inputs(inputs, time_major),
+        sequence_length,
+        initial_state,
+        dtype,
+        parallel_iterations,
+        swap_memory,
+        scope,
+        training=training,
+        implementation=implementation,
+    )
+    if not time_major:
+        outputs = tf.nest.map_structure(swap_batch_and_time, outputs)
+    return outputs, state
+
+
+def run_cell(
+    cell,
+    sequence,
+    sequence_length=None,
+    initial_state=None,
+    dtype=None,
+    parallel_iterations=None,
+    swap_memory=False,
+    scope=None,
+    *,
+    training=None,
+    implementation="auto",
+):
+    """Runs a cell over a `Sequence`, by a whole-sequence kernel or step by step.
+
+    Args:
+        cell: what `check_cell` returned.
+        sequence: a `Sequence`.
+        sequence_length, initial_state, dtype, parallel_iterations, swap_memory, scope, training,
+            implementation: see `dynamic_rnn`.
+
+    Returns:
+        `(outputs, state)`: outputs `[time, batch, size]`, nested like `cell.output_size`.
+
+    Raises:
+        See `dynamic_rnn`.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> sequence = prepare_inputs(tf.ones([5, 2, 3]), time_major=True)
+    >>> run_cell(GRUCell(4), sequence, dtype=tf.float32)[0].shape
+    TensorShape([5, 2, 4])
+    """
     if implementation not in IMPLEMENTATIONS:
         raise ValueError(
             f"Received implementation={implementation!r}, expected one of {IMPLEMENTATIONS}."
         )
-    cell = check_cell(cell)
-    sequence = prepare_inputs(inputs, time_major)
     lengths = check_lengths(sequence_length, sequence.batch_size)
     dtype = prepare_cell(cell, tf.nest.flatten(sequence.inputs)[0].dtype, dtype, scope)
     build_inner(cell, sequence.step_shape)
@@ -106,8 +153,6 @@ def dynamic_rnn(
                 parallel_iterations,
                 swap_memory,
             )
-    if not time_major:
-        outputs = tf.nest.map_structure(swap_batch_and_time, outputs)
     return outputs, state
 
 

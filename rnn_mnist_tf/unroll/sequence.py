@@ -37,17 +37,18 @@ class Sequence(typing.NamedTuple):
         return tf.nest.map_structure(lambda x: tf.TensorSpec(x.shape[1:], x.dtype), self.inputs)
 
 
-def prepare_inputs(inputs, time_major=False):
+def prepare_inputs(inputs, time_major=False, rank=3):
     """Returns a `Sequence`.
 
     Args:
         inputs: a tensor `[batch, time, ...]` (`[time, batch, ...]` if `time_major`), or a nest of
             such tensors with one batch and time.
         time_major: whether time comes first.
+        rank: the least number of dimensions.
 
     Raises:
-        ValueError: a tensor of fewer than 3 dimensions, of unknown depth, or tensors of different
-            batch or time.
+        ValueError: a tensor of fewer dimensions, of unknown depth, or tensors of different batch or
+            time.
 
     >>> prepare_inputs(tf.zeros([2, 5, 3])).time_steps
     5
@@ -59,10 +60,10 @@ def prepare_inputs(inputs, time_major=False):
     if not flat:
         raise ValueError(f"Received inputs={inputs!r}, expected at least one tensor {order}.")
     for name, tensor in zip(names, flat):
-        if tensor.shape.rank is None or tensor.shape.rank < 3:
+        if tensor.shape.rank is None or tensor.shape.rank < rank:
             raise ValueError(
-                f"Received {name} of shape {tensor.shape}, expected at least 3 known dimensions, "
-                f"{order}. Add the missing one with tf.expand_dims."
+                f"Received {name} of shape {tensor.shape}, expected at least {rank} known "
+                f"dimensions, {order}. Add the missing one with tf.expand_dims."
             )
         if any(size is None for size in tensor.shape[2:]):
             raise ValueError(

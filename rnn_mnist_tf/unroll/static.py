@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.unroll.dynamic import bidirectional_dynamic_rnn, check_cell, dynamic_rnn
+from rnn_mnist_tf.unroll.dynamic import check_cell, reverse_time, run_cell
+from rnn_mnist_tf.unroll.sequence import prepare_inputs
 
 
 def static_rnn(
@@ -23,7 +24,8 @@ def static_rnn(
 
     Args:
         cell: see `dynamic_rnn`.
-        inputs: a list of tensors `[batch, input_size]`, or of nests of tensors.
+        inputs: a list of tensors `[batch, input_size]`, `[batch]` for a cell that takes ids, or of
+            nests of tensors.
         initial_state, dtype, sequence_length, scope, training, implementation: see `dynamic_rnn`.
 
     Returns:
@@ -40,14 +42,12 @@ def static_rnn(
     >>> len(outputs), bool(tf.reduce_all(outputs[-1] == state))
     (5, True)
     """
-    check_cell(cell)
-    outputs, state = dynamic_rnn(
-        cell,
-        stack_steps(inputs),
+    outputs, state = run_cell(
+        check_cell(cell),
+        prepare_inputs(stack_steps(inputs), time_major=True, rank=2),
         sequence_length,
         initial_state,
         dtype,
-        time_major=True,
         scope=scope,
         training=training,
         implementation=implementation,
@@ -93,21 +93,33 @@ def static_bidirectional_rnn(
     """
     check_cell(cell_fw, "cell_fw")
     check_cell(cell_bw, "cell_bw")
-    (outputs_fw, outputs_bw), (state_fw, state_bw) = bidirectional_dynamic_rnn(
-        cell_fw,
-        cell_bw,
-        stack_steps(inputs),
-        sequence_length,
-        initial_state_fw,
-        initial_state_bw,
-        dtype,
-        time_major=True,
-        scope=scope,
-        training=training,
-        implementation=implementation,
-    )
-    joined = tf.nest.map_structure(lambda fw, bw: tf.concat([fw, bw], 2), outputs_fw, outputs_bw)
-    return unstack_steps(joined, len(inputs)), state_fw, state_bw
+    scope = getattr(scope, "name", scope) or "bidirectional_rnn"
+
+    def run(cell, inputs, initial_state, direction):
+        return static_rnn(
+            cell,
+            inputs,
+            initial_state,
+            dtype,
+            sequence_length,
+            f"{scope}/{direction}",
+            training=training,
+            implementation=implementation,
+        )
+
+    outputs_fw, state_fw = run(cell_fw, inputs, initial_state_fw, "fw")
+    outputs_bw, state_bw = run(cell_bw, _reverse(inputs, sequence_length), initial_state_bw, "bw")
+    outputs = [
+        tf.nest.map_structure(lambda fw, bw: tf.concat([fw, bw], 1), *step)
+        for step in zip(outputs_fw, _reverse(outputs_bw, sequence_length))
+    ]
+    return outputs, state_fw, state_bw
+
+
+def _reverse(steps, sequence_length):
+    """A list of steps from the end, or from each row's last step."""
+    reversed_steps = reverse_time(stack_steps(steps), sequence_length, time_major=True)
+    return unstack_steps(reversed_steps, len(steps))
 
 
 def stack_steps(inputs):

@@ -10,7 +10,7 @@ from rnn_mnist_tf import (
     static_bidirectional_rnn,
     static_rnn,
 )
-from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple
+from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple, RNNCell
 from tests.modes import EAGER_AND_GRAPH, traced
 from tests.unroll.fakes import Counter, Nested, Plain, Replicator
 
@@ -81,6 +81,55 @@ def test_nested_steps():
     assert [float(first[0, 0]) for first, _ in outputs] == [1, 2, 3]
     assert [float(rest["last"][0, 1, 1]) for _, rest in outputs] == [1, 2, 3]
     np.testing.assert_array_equal(state["others"][0], np.full((1, 3), 3.0))
+
+
+class EmbeddingCell(RNNCell):
+    """Looks up the row of each id for the cell inside, as TF1's `EmbeddingWrapper` did."""
+
+    def __init__(self, cell, table):
+        super().__init__(dtype="float32")
+        self.cell = cell
+        self.table = tf.constant(table)
+
+    @property
+    def state_size(self):
+        return self.cell.state_size
+
+    @property
+    def output_size(self):
+        return self.cell.output_size
+
+    def call(self, inputs, state):
+        return self.cell(tf.gather(self.table, inputs), state)
+
+
+@EAGER_AND_GRAPH
+@LENGTHS
+def test_steps_of_ids(lengths, in_graph):
+    """A step may be ids `[batch]`, for a cell that takes them; both ways too."""
+    ids = np.random.default_rng(1).integers(0, 5, (3, 4))
+    table = np.random.default_rng(2).standard_normal((5, 2)).astype(np.float32)
+    cells = GRUCell(3), BasicLSTMCell(2)
+    for cell in cells:
+        cell.build((None, 2))
+    takers = [EmbeddingCell(cell, table) for cell in cells]
+
+    def call(ids):
+        options = {"dtype": tf.float32, "sequence_length": lengths}
+        one_way = static_rnn(takers[1], steps_of(ids), **options)
+        return one_way, static_bidirectional_rnn(*takers, steps_of(ids), **options)
+
+    (outputs, state), (both, *states) = traced(call, in_graph)(ids)
+    expected, expected_state = dynamic_rnn(cells[1], table[ids], lengths, dtype=tf.float32)
+    np.testing.assert_allclose(np.stack(outputs, axis=1), expected, rtol=1e-6, atol=1e-7)
+    (fw, bw), expected_states = bidirectional_dynamic_rnn(
+        *cells, table[ids], lengths, dtype=tf.float32
+    )
+    joined = np.concatenate([fw, bw], axis=2)
+    np.testing.assert_allclose(np.stack(both, axis=1), joined, rtol=1e-6, atol=1e-7)
+    received = tf.nest.flatten((state, *states))
+    for leaf, other in zip(received, tf.nest.flatten((expected_state, *expected_states))):
+        np.testing.assert_allclose(leaf, other, rtol=1e-6, atol=1e-7)
 
 
 def test_one_step():
@@ -175,8 +224,12 @@ class TestErrors:
             run([])
 
     def test_wrong_rank(self, run):
-        """A step is a matrix."""
-        with pytest.raises(ValueError, match="expected at least 3"):
+        """A step has a row for each of the batch, for this package's cells a matrix."""
+        with pytest.raises(ValueError, match=r"shape \(3,\), expected at least 2 known dimensions"):
+            run([tf.constant(1.0)] * 3)
+        with pytest.raises(
+            ValueError, match=r"inputs of shape \(2,\), expected \[batch, input_size"
+        ):
             run([tf.ones([2])] * 3)
 
     def test_integers(self, run):
