@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
+from rnn_mnist_tf.rnn_cell.base import PACKAGE
 from rnn_mnist_tf.rnn_cell.checks import (
     assert_like_rnncell,
     check_units,
@@ -19,6 +19,7 @@ from rnn_mnist_tf.rnn_cell.inner import (
     zero_state_of,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
+from rnn_mnist_tf.rnn_cell.layer_cell import LayerRNNCell
 
 
 def attention_read(query, memory, attn_w, attn_v, kernel, bias):

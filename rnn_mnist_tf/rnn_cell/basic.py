@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
+from rnn_mnist_tf.rnn_cell.base import PACKAGE
 from rnn_mnist_tf.rnn_cell.checks import (
     check_units,
     get_activation,
@@ -11,6 +11,7 @@ from rnn_mnist_tf.rnn_cell.checks import (
     refuse_reuse,
     serialize_activation,
 )
+from rnn_mnist_tf.rnn_cell.layer_cell import LayerRNNCell
 
 
 def basic_rnn_step(inputs, state, kernel, bias, activation=tf.tanh):

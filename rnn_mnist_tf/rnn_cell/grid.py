@@ -6,8 +6,9 @@ import functools
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell
+from rnn_mnist_tf.rnn_cell.base import PACKAGE
 from rnn_mnist_tf.rnn_cell.checks import check_clip, check_units, get_initializer, refuse_reuse
+from rnn_mnist_tf.rnn_cell.layer_cell import LayerRNNCell
 
 
 @functools.cache

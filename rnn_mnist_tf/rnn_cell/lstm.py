@@ -5,7 +5,7 @@ import warnings
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LayerRNNCell, LSTMStateTuple
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple
 from rnn_mnist_tf.rnn_cell.checks import (
     check_clip,
     check_units,
@@ -14,6 +14,7 @@ from rnn_mnist_tf.rnn_cell.checks import (
     refuse_reuse,
     serialize_activation,
 )
+from rnn_mnist_tf.rnn_cell.layer_cell import LayerRNNCell
 
 
 def lstm_step(
