@@ -21,6 +21,7 @@ from rnn_mnist_tf.unroll import (
     raw_rnn,
     static_bidirectional_rnn,
     static_rnn,
+    static_state_saving_rnn,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "rnn_cell",
     "static_bidirectional_rnn",
     "static_rnn",
+    "static_state_saving_rnn",
 ]

@@ -7,13 +7,14 @@ import sys
 import time
 import typing
 
+import tensorflow as tf
 from absl import flags
 
 from rnn_mnist_tf import train
 from rnn_mnist_tf.analyze import define_analyses
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
-from rnn_mnist_tf.signals import handling_stops
+from rnn_mnist_tf.signals import handling_stops, say
 from rnn_mnist_tf.study import (
     Children,
     GridError,
@@ -114,7 +115,14 @@ def run(
     waiting = [point for point in points if runner.read_record(point) is None]
     check_points(waiting, analyses=analyses)
     runner.check_results()
-    handling = handling_stops(children.stop) if handle_signals else contextlib.nullcontext()
+
+    def stop(number):
+        first = not children.stopped
+        children.stop(number)
+        if first:
+            say("compare: stopping the point after its current steps, to save them.")
+
+    handling = handling_stops(stop) if handle_signals else contextlib.nullcontext()
     with lock(workdir, "compare"), handling:
         return _run_points(points, runner, _Progress(len(points)) if progress else None)
 
@@ -213,6 +221,11 @@ def main(values):
         raise flags.IllegalFlagValueError(str(error)) from error
     if not values.workdir:
         raise InputError("Received no workdir, expected --workdir=DIR.")
+    if tf.config.list_physical_devices("GPU"):
+        # They are for the children: TensorFlow would keep all of their memory for this process,
+        # unless it has it already.
+        with contextlib.suppress(RuntimeError):
+            tf.config.set_visible_devices([], "GPU")
     outcome = run(
         points,
         values.workdir,

@@ -19,6 +19,7 @@ from rnn_mnist_tf.training.workdir import (
     load_run_dataset,
     read_description,
     read_result,
+    tests_other_images,
 )
 
 
@@ -57,7 +58,19 @@ def run(workdir, dataset=None, name="", data_dir="", tfds_dir=""):
             "the data set has other training images or labels than when the model was trained: it "
             "is not the one that result.json speaks of"
         )
+    elif own and tests_other_images(_result_of(workdir), dataset):
+        scores["warnings"].append(
+            "the data set has other test images or labels than those that result.json speaks of"
+        )
     return scores
+
+
+def _result_of(workdir):
+    """The result of a run as far as one can be read: the model can be evaluated without."""
+    try:
+        return read_result(workdir) or {}
+    except InputError:
+        return {}
 
 
 def seen_before(description, dataset):

@@ -1,10 +1,18 @@
 """Ctrl-C and TERM while something runs that has to be stopped in order."""
 
 import contextlib
+import os
 import signal
 import threading
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+def say(line):
+    """Writes a line on stderr from a signal's handler, which may be in the midst of a print."""
+    with contextlib.suppress(OSError):
+        below = "\n" if os.isatty(2) else ""  # a progress bar
+        os.write(2, f"{below}{line}\n".encode())
 
 
 @contextlib.contextmanager

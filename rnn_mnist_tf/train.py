@@ -13,7 +13,7 @@ from rnn_mnist_tf.data import load_dataset, split_images
 from rnn_mnist_tf.door import run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.report import ProgressBar, classification_scores, save_confusion_matrix
-from rnn_mnist_tf.signals import handling_stops
+from rnn_mnist_tf.signals import handling_stops, say
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training import workdir as workdirs
 from rnn_mnist_tf.training.config import PLACES
@@ -99,7 +99,14 @@ def run(
     )
     if not overwrite and workdirs.is_complete(workdir):
         workdirs.open_workdir(workdir, description)  # of this configuration
-        return workdirs.read_result(workdir)
+        result = workdirs.read_result(workdir)
+        if workdirs.tests_other_images(result, dataset):
+            raise InputError(
+                f"Received workdir={str(workdir)!r}, whose result is of other test images or "
+                "labels. Evaluate it on these with python -m rnn_mnist_tf.evaluate, choose another "
+                "--workdir, or pass --overwrite."
+            )
+        return result
     stopping = _stopping(trainer) if handle_signals else contextlib.nullcontext()
     with lock(workdir, "train"):
         workdir = workdirs.open_workdir(workdir, description, overwrite)
@@ -123,6 +130,10 @@ def _stopping(trainer):
         trainer.request_stop()
         if number == signal.SIGINT:  # a second Ctrl-C is obeyed at once
             signal.signal(signal.SIGINT, signal.default_int_handler)
+            say(
+                "train: stopping after the current steps, to save them; Ctrl-C again stops at "
+                "once, and loses those since the last epoch."
+            )
 
     return handling_stops(stop)
 
@@ -153,6 +164,7 @@ def _finish(trainer, dataset, workdir):
         "images_per_second": round(trainer.epoch * trainer.examples / trainer.train_seconds, 1),
         "parameters": trainer.model.count_params(),
         "seed": trainer.config.seed,
+        "test_digest": dataset.test_digest,
         **{k: v for k, v in trainer.history[-1].items() if k in ("val_loss", "val_accuracy")},
     }
     workdirs.write_result(workdir, result)

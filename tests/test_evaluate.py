@@ -132,6 +132,9 @@ def test_data_that_was_replaced(tmp_path_factory, small_config, digits, mnist5k)
     assert evaluate.run(workdir)["warnings"] == []
     directory = read_description(workdir).config.data_dir
     parts = ("train_images", "train_labels", "test_images", "test_labels")
+    write(pathlib.Path(directory), {"test_labels": np.roll(digits.test_labels, 1)})
+    (warning,) = evaluate.run(workdir)["warnings"]
+    assert "other test images" in warning
     write(pathlib.Path(directory), {part: getattr(mnist5k, part)[::10] for part in parts})
     (pathlib.Path(directory) / "train-images-idx3-ubyte.gz").unlink(missing_ok=True)
     (warning,) = evaluate.run(workdir)["warnings"]

@@ -37,14 +37,24 @@ class Dataset(typing.NamedTuple):
     @property
     def digest(self):
         """A sha256 of the training images and labels, in hexadecimal."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.train_images))
-        digest.update(np.ascontiguousarray(self.train_labels))
-        return digest.hexdigest()
+        return _sha256(self.train_images, self.train_labels)
+
+    @property
+    def test_digest(self):
+        """A sha256 of the test images and labels, in hexadecimal."""
+        return _sha256(self.test_images, self.test_labels)
 
     @property
     def image_shape(self):
         """`(height, width)` or `(height, width, 3)`."""
         return self.train_images.shape[1:]
+
+
+def _sha256(*arrays):
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()
 
 
 def load_dataset(name="mnist5k", data_dir=None, tfds_dir=None, image_size=0, num_classes=10):

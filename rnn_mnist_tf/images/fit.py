@@ -1,6 +1,7 @@
 """Image files of any size and mode become what a model was trained on."""
 
 import pathlib
+import struct
 import warnings
 
 import numpy as np
@@ -14,6 +15,17 @@ FORMATS = ("PNG", "JPEG", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 INVERT = ("auto", "yes", "no")
 MAX_PIXELS = 50_000_000  # a small network has no use for more
+
+# What Pillow says that it raises there.
+_DAMAGED_EXIF = (
+    struct.error,
+    KeyError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    ZeroDivisionError,
+)
 
 _DRAWING_SIDE = 20  # of MNIST's 28: the rest is border
 _INK = 0.1  # of the darkest: fainter is background
@@ -50,7 +62,7 @@ def read_image(path):
                         f"most {MAX_PIXELS}. Scale it down first."
                     )
                 image.load()
-                return _as_gray_or_rgb(ImageOps.exif_transpose(image))
+                return _as_gray_or_rgb(_upright(image))
     except UnidentifiedImageError as error:
         raise InputError(
             f"Received {path}, which is not an image, expected {', '.join(FORMATS)}."
@@ -61,6 +73,14 @@ def read_image(path):
         raise
     except (OSError, SyntaxError, ValueError) as error:
         raise InputError(f"Received {path}, which cannot be read: {error}.") from error
+
+
+def _upright(image):
+    """Turns a photograph as its EXIF says; where that is damaged, the image is as it is stored."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except _DAMAGED_EXIF:
+        return image
 
 
 def _as_gray_or_rgb(image):

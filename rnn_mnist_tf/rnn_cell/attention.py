@@ -14,12 +14,14 @@ from rnn_mnist_tf.rnn_cell.inner import (
     build_inner,
     call_cell,
     named_variables_of,
+    run_scope_of,
     serialize_cell,
     with_cell,
     zero_state_of,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 from rnn_mnist_tf.rnn_cell.layer_cell import LayerRNNCell
+from rnn_mnist_tf.rnn_cell.tf1_attributes import tf1_attributes
 
 
 def attention_read(query, memory, attn_w, attn_v, kernel, bias):
@@ -49,6 +51,7 @@ def attention_read(query, memory, attn_w, attn_v, kernel, bias):
     return tf.reduce_sum(weights * memory, axis=1)
 
 
+@tf1_attributes("cell", "attn_length", "attn_size", "attn_vec_size", "input_size", "state_is_tuple")
 @keras.saving.register_keras_serializable(PACKAGE)
 class AttentionCellWrapper(LayerRNNCell):
     """A cell that attends over its own last `attn_length` outputs.
@@ -169,7 +172,7 @@ class AttentionCellWrapper(LayerRNNCell):
     def run_scope(self, batch_size, inputs_shape, training=None):
         """Surrounds one run: the inner cell's own, with the shape of x'."""
         inputs_shape = (inputs_shape[0], self.input_size or inputs_shape[-1])
-        return super().run_scope(batch_size, inputs_shape, training)
+        return run_scope_of(self.cell, batch_size, inputs_shape, training)
 
     def _linear(self, name, rows, columns):
         kernel = self.add_weight(

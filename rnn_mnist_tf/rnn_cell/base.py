@@ -1,42 +1,19 @@
-"""The contract of a cell, and the state of an LSTM."""
+"""The contract of a cell."""
 
-import collections
 import contextlib
+import copy
+import inspect
+import random
 import re
 
 import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
+from rnn_mnist_tf.rnn_cell.call_context import told_training, training_within
 from rnn_mnist_tf.rnn_cell.checks import get_initializer, refuse_reuse, weight_options
 
 PACKAGE = "rnn_mnist_tf"
-
-
-class LSTMStateTuple(collections.namedtuple("LSTMStateTuple", ("c", "h"))):
-    """The state of an LSTM: `c`, the memory, then `h`, the output.
-
-    Keras and PyTorch hold the same two tensors the other way round, `[h, c]`.
-
-    Source: `tf.nn.rnn_cell.LSTMStateTuple` of TensorFlow 1.
-
-    >>> state = LSTMStateTuple(c=tf.zeros([1, 2]), h=tf.ones([1, 2]))
-    >>> c, h = state
-    >>> float(h[0, 0]), state.dtype.name
-    (1.0, 'float32')
-    """
-
-    __slots__ = ()
-
-    @property
-    def dtype(self):
-        """The dtype shared by `c` and `h`. Raises `TypeError` if they differ."""
-        if self.c.dtype != self.h.dtype:
-            raise TypeError(
-                f"Received c of dtype {self.c.dtype} and h of dtype {self.h.dtype}, "
-                "expected one dtype. Cast one of them."
-            )
-        return self.c.dtype
 
 
 def is_mixed(policy):
@@ -91,6 +68,12 @@ class RNNCell(keras.layers.Layer):
     (TensorShape([2, 4]), 4)
     """
 
+    def __new__(cls, *arguments, **options):
+        """Makes the object; of the arguments Keras keeps what a configuration can hold."""
+        if isinstance(options.get("dtype"), tf.DType):
+            options["dtype"] = options["dtype"].name
+        return super().__new__(cls, *arguments, **options)
+
     def __init__(
         self, trainable=True, name=None, dtype=None, *, tf1_scope=None, _reuse=None, **kwargs
     ):
@@ -101,6 +84,11 @@ class RNNCell(keras.layers.Layer):
         self._takes_dtype_of_inputs = dtype is None
         self._scope = None
         self._built_depth = None
+
+    def finish_init(self):
+        """Makes up for a constructor that did not call this class's: in TF1 it need not."""
+        if "_built_depth" not in self.__dict__:
+            RNNCell.__init__(self)
 
     @property
     def state_size(self):
@@ -120,7 +108,10 @@ class RNNCell(keras.layers.Layer):
     @property
     def _inner_cells(self):
         """Of the cells inside, those that are of this kind."""
-        return [cell for cell in self.wrapped_cells if isinstance(cell, RNNCell)]
+        cells = [cell for cell in self.wrapped_cells if isinstance(cell, RNNCell)]
+        for cell in cells:
+            cell.finish_init()
+        return cells
 
     def zero_state(self, batch_size, dtype):
         """Returns zeros `[batch] + size` in the structure of `state_size`.
@@ -213,6 +204,7 @@ class RNNCell(keras.layers.Layer):
         Returns:
             `(output, next_state)`.
         """
+        self.finish_init()
         inputs = tf.nest.map_structure(_as_tensor, inputs)
         state = nest.pack_state_as(self.state_size, tf.nest.map_structure(_as_tensor, state))
         self.check_step(inputs, state)
@@ -221,9 +213,24 @@ class RNNCell(keras.layers.Layer):
         first = tf.nest.flatten(inputs)[0]
         if first.dtype != self.compute_dtype and tf.as_dtype(first.dtype).is_floating:
             self.adopt_dtype(first.dtype)
-        if training is not None:
-            return super().__call__(inputs, state, training=training)
-        return super().__call__(inputs, state)
+        if any(isinstance(leaf, tf.TensorArray) for leaf in tf.nest.flatten(state)):
+            return self._call_with_arrays(inputs, state, training)
+        options = {} if training is None else {"training": training}
+        return super().__call__(inputs, state, **options)
+
+    def _call_with_arrays(self, inputs, state, training):
+        """Runs a step whose state Keras would not take: it knows tensors alone."""
+        if is_mixed(self):
+            raise ValueError(
+                f"Received a state with a tf.TensorArray for {self.name} with the policy "
+                f"{self.dtype_policy.name}, expected one dtype. Make the cell with dtype='float32'."
+            )
+        if not self.built:
+            self.build(tf.nest.map_structure(lambda leaf: tuple(leaf.shape), inputs))
+        training = told_training() if training is None else training
+        taken = "training" in inspect.signature(self.call).parameters and training is not None
+        with training_within(training):
+            return self.call(inputs, state, **({"training": training} if taken else {}))
 
     def check_step(self, inputs, state, name="state"):
         """Raises `ValueError` for inputs or a state, called `name`, that the cell cannot take.
@@ -235,7 +242,8 @@ class RNNCell(keras.layers.Layer):
     def add_weight(self, *arguments, **options):
         """Adds a variable; an initialiser without seed draws other numbers for each, as in TF1.
 
-        One with a `keras.random.SeedGenerator` draws on from it.
+        One with a `keras.random.SeedGenerator` draws on from it. A name may have slashes, as in
+        TF1: `tf1_named_variables` has it so, and Keras's name of the variable has `_` for each.
 
         Args:
             arguments: in Keras's order (shape, initializer, dtype, ...), or in TF1's if the first
@@ -244,10 +252,15 @@ class RNNCell(keras.layers.Layer):
         """
         options = weight_options(arguments, options)
         initializer = get_initializer(options.pop("initializer", None), None)
-        unseeded = getattr(initializer, "_init_seed", None) is None
-        if isinstance(initializer, keras.initializers.Initializer) and unseeded:
-            initializer = initializer.clone()
-        return super().add_weight(initializer=initializer, **options)
+        if getattr(initializer, "_init_seed", 0) is None:
+            initializer = copy.copy(initializer)
+            initializer.seed = random.randint(1, 10**9)  # as Keras draws it
+        name = options.pop("name", None)
+        plain_name = name and name.replace("/", "_")
+        variable = super().add_weight(initializer=initializer, name=plain_name, **options)
+        if name != plain_name:
+            self.__dict__.setdefault("_slashed_names", {})[variable.name] = name
+        return variable
 
     def add_variable(self, *arguments, **options):
         """See `add_weight`, of which this is TF1's other name."""
@@ -284,9 +297,8 @@ class RNNCell(keras.layers.Layer):
     def tf1_named_variables(self):
         """Returns `[(name, variable)]` with TF1's names below the scope of the loop.
 
-        This package's cells have TF1's own. A cell of a user's has the names that it gave its
-        variables, and below its scope those of the cells and, by their names, the layers inside.
-        See `tf1_variables` for the whole names.
+        They are the names that `add_weight` was given, and below the cell's scope those of the
+        cells and, by their names, the layers inside. See `tf1_variables` for the whole names.
         """
         return [(f"{self.tf1_scope}/{name}", variable) for name, variable in _named_inside(self)]
 
@@ -339,13 +351,18 @@ class RNNCell(keras.layers.Layer):
         """Returns the static width of the inputs, for which the cell is then built.
 
         Raises:
-            ValueError: it is unknown, or there are several.
+            ValueError: it is unknown, there is none, or there are several.
         """
         containers = (dict, list, tuple)
         if isinstance(inputs_shape, dict) or isinstance(inputs_shape[-1], containers):
             raise ValueError(
                 f"Received nested inputs of shapes {inputs_shape} for {self.name}, expected one "
                 "tensor [batch, input_size]. Join them with tf.concat, or make a tensor of them."
+            )
+        if len(inputs_shape) < 2:
+            raise ValueError(
+                f"Received inputs of shape {tuple(inputs_shape)} for {self.name}, expected "
+                "[batch, input_size]."
             )
         depth = inputs_shape[-1]
         if depth is None:
@@ -357,7 +374,13 @@ class RNNCell(keras.layers.Layer):
         return self._built_depth
 
     def get_config(self):
-        """Returns the constructor's arguments."""
+        """Returns the constructor's arguments.
+
+        Raises:
+            NotImplementedError: a cell of a user's without a `get_config` of its own whose
+                arguments are not all numbers and texts.
+        """
+        self.finish_init()
         config = super().get_config()
         if not self._has_own_name:
             config["name"] = None  # TF1's scope is the class name; Keras's numbered one is not
@@ -365,7 +388,13 @@ class RNNCell(keras.layers.Layer):
             config["dtype"] = None
         if self._own_scope is not None:
             config["tf1_scope"] = self._own_scope
-        return config
+        taken = inspect.signature(type(self).__init__).parameters
+        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
+        if takes_all or not getattr(self.get_config, "_is_default", False):
+            return config
+        return {name: value for name, value in config.items() if name in taken}
+
+    get_config._is_default = True  # so that Keras keeps the arguments of a cell that has no own one
 
 
 def _cells_inside(layer):
@@ -385,8 +414,9 @@ def _named_inside(layer):
         else:
             named += [(f"{inner.name}/{name}", variable) for name, variable in _named_inside(inner)]
     seen = {id(variable) for _, variable in named}
-    own = [(variable.name, variable) for variable in layer.weights if id(variable) not in seen]
-    return [*own, *named]
+    slashed = layer.__dict__.get("_slashed_names", {})
+    own = [variable for variable in layer.weights if id(variable) not in seen]
+    return [*((slashed.get(one.name, one.name), one) for one in own), *named]
 
 
 def _as_tensor(value):

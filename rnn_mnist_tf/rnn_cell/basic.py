@@ -12,6 +12,7 @@ from rnn_mnist_tf.rnn_cell.checks import (
     serialize_activation,
 )
 from rnn_mnist_tf.rnn_cell.layer_cell import LayerRNNCell
+from rnn_mnist_tf.rnn_cell.tf1_attributes import tf1_attributes
 
 
 def basic_rnn_step(inputs, state, kernel, bias, activation=tf.tanh):
@@ -66,6 +67,7 @@ def gru_step(
     return update * state + (1 - update) * candidate
 
 
+@tf1_attributes("num_units", "activation", "kernel", "bias")
 @keras.saving.register_keras_serializable(PACKAGE)
 class BasicRNNCell(LayerRNNCell):
     """The vanilla cell: `h' = activation([x, h] K + b)`, and the output is `h'`.
@@ -135,13 +137,6 @@ class BasicRNNCell(LayerRNNCell):
         output = basic_rnn_step(inputs, state, kernel, bias, self.activation)
         return output, output
 
-    def tf1_named_variables(self):
-        """See `RNNCell.tf1_named_variables`."""
-        return [
-            (f"{self.tf1_scope}/kernel", self.kernel),
-            (f"{self.tf1_scope}/bias", self.bias),
-        ]
-
     def get_config(self):
         """Returns the constructor's arguments."""
         return {
@@ -153,6 +148,12 @@ class BasicRNNCell(LayerRNNCell):
         }
 
 
+@tf1_attributes(
+    *("num_units", "activation", "kernel_initializer", "bias_initializer"),
+    *("candidate_kernel", "candidate_bias"),
+    gate_kernel="gates_kernel",
+    gate_bias="gates_bias",
+)
 @keras.saving.register_keras_serializable(PACKAGE)
 class GRUCell(LayerRNNCell):
     """The gated recurrent unit of Cho et al. 2014, reset before the product; see `gru_step`.
@@ -217,10 +218,10 @@ class GRUCell(LayerRNNCell):
             ("candidate", self.num_units, "zeros"),
         ):
             kernel = self.add_weight(
-                name=f"{part}_kernel", shape=(rows, columns), initializer=self.kernel_initializer
+                name=f"{part}/kernel", shape=(rows, columns), initializer=self.kernel_initializer
             )
             bias = self.add_weight(
-                name=f"{part}_bias",
+                name=f"{part}/bias",
                 shape=(columns,),
                 initializer=self.bias_initializer or default,
             )
@@ -229,18 +230,13 @@ class GRUCell(LayerRNNCell):
 
     def call(self, inputs, state):
         """Applies `gru_step`."""
-        weights = [tf.convert_to_tensor(variable) for _, variable in self.tf1_named_variables()]
-        output = gru_step(inputs, state, *weights, activation=self.activation)
+        gates = tf.convert_to_tensor(self.gates_kernel), tf.convert_to_tensor(self.gates_bias)
+        candidate = (
+            tf.convert_to_tensor(self.candidate_kernel),
+            tf.convert_to_tensor(self.candidate_bias),
+        )
+        output = gru_step(inputs, state, *gates, *candidate, activation=self.activation)
         return output, output
-
-    def tf1_named_variables(self):
-        """See `RNNCell.tf1_named_variables`."""
-        return [
-            (f"{self.tf1_scope}/gates/kernel", self.gates_kernel),
-            (f"{self.tf1_scope}/gates/bias", self.gates_bias),
-            (f"{self.tf1_scope}/candidate/kernel", self.candidate_kernel),
-            (f"{self.tf1_scope}/candidate/bias", self.candidate_bias),
-        ]
 
     def get_config(self):
         """Returns the constructor's arguments."""

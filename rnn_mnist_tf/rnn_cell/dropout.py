@@ -8,8 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, is_mixed
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, is_mixed
+from rnn_mnist_tf.rnn_cell.call_context import is_inside
 from rnn_mnist_tf.rnn_cell.inner import call_cell
+from rnn_mnist_tf.rnn_cell.lstm_state import LSTMStateTuple
+from rnn_mnist_tf.rnn_cell.tf1_attributes import tf1_attributes
 from rnn_mnist_tf.rnn_cell.wrappers import CellWrapper
 
 
@@ -66,6 +69,10 @@ def default_state_filter(state):
     return not isinstance(state, tf.TensorArray)
 
 
+@tf1_attributes(
+    *("input_keep_prob", "output_keep_prob", "state_keep_prob", "variational_recurrent"),
+    *("input_size", "seed"),
+)
 @keras.saving.register_keras_serializable(PACKAGE)
 class DropoutWrapper(CellWrapper):
     """Dropout on a cell's inputs, its new state and its output.
@@ -163,8 +170,8 @@ class DropoutWrapper(CellWrapper):
 
     def call(self, inputs, state, training=None):
         """Runs the inner cell between the drops."""
-        if training is None and self._is_inside_a_layer():
-            training = False
+        if training is None and is_inside(self, RNNCell):
+            training = False  # as for any layer of Keras's
         if training is False:
             return call_cell(self.cell, inputs, state, training)
         if _should_drop(self.input_keep_prob):
@@ -177,10 +184,6 @@ class DropoutWrapper(CellWrapper):
         if _should_drop(self.output_keep_prob):
             output = self._drop(output, "output", self.output_keep_prob)
         return output, new_state
-
-    def _is_inside_a_layer(self):
-        """Whether Keras called some layer that is no cell, whose rule is that None means False."""
-        return not isinstance(self._get_call_context().entry_layer, RNNCell)
 
     def _drop(self, values, salt, keep_prob, chosen=None):
         """Drops the leaves of `values`, or the parts that `chosen` says."""

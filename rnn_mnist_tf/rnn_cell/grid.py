@@ -277,7 +277,6 @@ class GridLSTMCell(LayerRNNCell):
         _, size = self._windows(self.input_depth(inputs_shape))
         rows = size + 2 * self.num_units
         gates = 3 if self.couple_input_forget_gates else 4
-        self._names = []
         directions = ["f"] if self.share_time_frequency_weights else ["f", "t"]
         for block in range(len(self.num_frequency_blocks)):
             for direction in directions:
@@ -312,7 +311,6 @@ class GridLSTMCell(LayerRNNCell):
             name=name, shape=shape, initializer=initializer or self.kernel_initializer
         )
         setattr(self, name, variable)
-        self._names.append(name)
 
     def _weights(self, direction, block):
         if self.share_time_frequency_weights:
@@ -352,10 +350,6 @@ class GridLSTMCell(LayerRNNCell):
         if self.state_is_tuple:
             return tf.concat(outputs, 1), self.state_tuple_type(*new_states)
         return tf.concat(outputs, 1), tf.concat(new_states, 1)
-
-    def tf1_named_variables(self):
-        """See `RNNCell.tf1_named_variables`."""
-        return [(f"{self.tf1_scope}/{name}", getattr(self, name)) for name in self._names]
 
     def get_config(self):
         """Returns the constructor's arguments."""

@@ -9,20 +9,34 @@ import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import RNNCell
+from rnn_mnist_tf.rnn_cell.call_context import training_within
 
 _MET_AGAIN = keras.initializers.Zeros()
 
 
 def call_cell(cell, inputs, state, training=None):
-    """Runs one step of any cell, passing `training` where it is taken, if only by layers inside.
+    """Runs one step of any cell; `training` reaches it where it is taken, and all layers inside.
+
+    A cell made for Keras gets a bare state as Keras hands it over, in a list.
 
     >>> from rnn_mnist_tf.rnn_cell import GRUCell
     >>> output, state = call_cell(GRUCell(4), tf.ones([2, 3]), tf.zeros([2, 4]), training=False)
     """
     is_layer = isinstance(cell, keras.layers.Layer)
-    if training is not None and is_layer and _takes(type(cell).__call__, "training"):
+    of_keras = is_layer and not hasattr(cell, "zero_state")
+    if of_keras and not tf.nest.is_nested(cell.state_size):
+        output, state = _call(cell, inputs, [state], training)
+        return output, nest.pack_state_as(cell.state_size, state)
+    return _call(cell, inputs, state, training)
+
+
+def _call(cell, inputs, state, training):
+    if training is None:
+        return cell(inputs, state)
+    if isinstance(cell, keras.layers.Layer) and _takes(type(cell).__call__, "training"):
         return cell(inputs, state, training=training)
-    return cell(inputs, state)
+    with training_within(training):
+        return cell(inputs, state)
 
 
 @functools.cache
@@ -91,7 +105,21 @@ def run_scope_of(cell, batch_size, inputs_shape, training=None):
     """
     if isinstance(cell, RNNCell):
         return cell.run_scope(batch_size, inputs_shape, training)
-    return contextlib.nullcontext()
+    scopes = contextlib.ExitStack()
+    for inner in _cells_held_by(cell):
+        scopes.enter_context(inner.run_scope(batch_size, inputs_shape, training))
+    return scopes
+
+
+def _cells_held_by(cell):
+    """The cells of this package's kind that an object has as attributes, or in lists of them."""
+    found = []
+    for value in getattr(cell, "__dict__", {}).values():
+        members = value if isinstance(value, (list, tuple)) else [value]
+        found += [member for member in members if isinstance(member, RNNCell)]
+    for inner in found:
+        inner.finish_init()
+    return list({id(inner): inner for inner in found}.values())  # Keras lists a layer's again
 
 
 def named_variables_of(cell):

@@ -6,7 +6,7 @@ import re
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple, RNNCell, snake_case
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, snake_case
 from rnn_mnist_tf.rnn_cell.checks import serialize_activation
 from rnn_mnist_tf.rnn_cell.inner import (
     build_inner,
@@ -17,14 +17,17 @@ from rnn_mnist_tf.rnn_cell.inner import (
     with_cell,
     zero_state_of,
 )
+from rnn_mnist_tf.rnn_cell.lstm_state import LSTMStateTuple
 
 
 def as_rnn_cell(cell):
-    """Returns a Keras cell as a `KerasCell`, and any other cell as it is.
+    """Returns a Keras cell as a `KerasCell`, and any other cell as it is, its constructor done.
 
     >>> as_rnn_cell(keras.layers.LSTMCell(4)).state_size
     LSTMStateTuple(c=4, h=4)
     """
+    if isinstance(cell, RNNCell):
+        cell.finish_init()
     return KerasCell(cell) if isinstance(cell, KerasCell.TAKEN) else cell
 
 

@@ -5,7 +5,7 @@ import warnings
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, LSTMStateTuple
+from rnn_mnist_tf.rnn_cell.base import PACKAGE
 from rnn_mnist_tf.rnn_cell.checks import (
     check_clip,
     check_units,
@@ -15,6 +15,8 @@ from rnn_mnist_tf.rnn_cell.checks import (
     serialize_activation,
 )
 from rnn_mnist_tf.rnn_cell.layer_cell import LayerRNNCell
+from rnn_mnist_tf.rnn_cell.lstm_state import LSTMStateTuple
+from rnn_mnist_tf.rnn_cell.tf1_attributes import tf1_attributes
 
 
 def lstm_step(
@@ -81,6 +83,12 @@ def lstm_step(
     return c, h
 
 
+@tf1_attributes(
+    *("num_units", "use_peepholes", "cell_clip", "initializer", "num_proj", "proj_clip"),
+    *("forget_bias", "state_is_tuple", "activation", "state_size", "output_size"),
+    *("kernel", "bias", "w_f_diag", "w_i_diag", "w_o_diag"),
+    proj_kernel="projection_kernel",
+)
 @keras.saving.register_keras_serializable(PACKAGE)
 class LSTMCell(LayerRNNCell):
     """The LSTM with optional peepholes, cell clipping and projection; see `lstm_step`.
@@ -188,7 +196,7 @@ class LSTMCell(LayerRNNCell):
                 setattr(self, name, diagonal)
         if self.num_proj is not None:
             self.projection_kernel = self.add_weight(
-                name="projection_kernel",
+                name="projection/kernel",
                 shape=(self.num_units, self.num_proj),
                 initializer=self.initializer,
             )
@@ -219,17 +227,6 @@ class LSTMCell(LayerRNNCell):
             proj_clip=self.proj_clip,
         )
         return h, LSTMStateTuple(c, h) if self.state_is_tuple else tf.concat([c, h], 1)
-
-    def tf1_named_variables(self):
-        """See `RNNCell.tf1_named_variables`."""
-        scope = self.tf1_scope
-        named = [(f"{scope}/kernel", self.kernel), (f"{scope}/bias", self.bias)]
-        if self.use_peepholes:
-            names = ("w_f_diag", "w_i_diag", "w_o_diag")
-            named += [(f"{scope}/{name}", w) for name, w in zip(names, self.peepholes)]
-        if self.num_proj is not None:
-            named.append((f"{scope}/projection/kernel", self.projection_kernel))
-        return named
 
     def get_config(self):
         """Returns the constructor's arguments."""

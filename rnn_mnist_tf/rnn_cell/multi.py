@@ -19,8 +19,10 @@ from rnn_mnist_tf.rnn_cell.inner import (
     zero_state_of,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
+from rnn_mnist_tf.rnn_cell.tf1_attributes import tf1_attributes
 
 
+@tf1_attributes("cells", "state_is_tuple")
 @keras.saving.register_keras_serializable(PACKAGE)
 class MultiRNNCell(RNNCell):
     """A stack of cells: the output of each is the input of the next.

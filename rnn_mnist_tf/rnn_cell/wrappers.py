@@ -1,4 +1,4 @@
-"""Cells around a cell, and the residual connection."""
+"""Cells around a cell: the residual connection, the device."""
 
 import keras
 import tensorflow as tf
@@ -9,13 +9,16 @@ from rnn_mnist_tf.rnn_cell.inner import (
     build_inner,
     call_cell,
     named_variables_of,
+    run_scope_of,
     serialize_cell,
     with_cell,
     zero_state_of,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
+from rnn_mnist_tf.rnn_cell.tf1_attributes import tf1_attributes
 
 
+@tf1_attributes("cell")
 class CellWrapper(RNNCell):
     """A cell around one other cell: sizes, states and variables are the inner one's.
 
@@ -57,6 +60,10 @@ class CellWrapper(RNNCell):
     def zero_state(self, batch_size, dtype):
         """Returns the inner cell's."""
         return zero_state_of(self.cell, batch_size, dtype)
+
+    def run_scope(self, batch_size, inputs_shape, training=None):
+        """Surrounds one run of a loop: the inner cell's own."""
+        return run_scope_of(self.cell, batch_size, inputs_shape, training)
 
     def check_step(self, inputs, state, name="state"):
         """Raises `ValueError` for what the inner cell cannot take."""
@@ -134,6 +141,51 @@ class ResidualWrapper(CellWrapper):
                 residual_fn, custom_objects=custom_objects
             )
         return super().from_config({**config, "residual_fn": residual_fn}, custom_objects)
+
+
+@keras.saving.register_keras_serializable(PACKAGE)
+class DeviceWrapper(CellWrapper):
+    """Places a cell's variables, its steps and its zero states on a device.
+
+    Args:
+        cell: the inner cell.
+        device: what `tf.device` takes, such as `/cpu:0`; to be saved, a text.
+        name: of the Keras layer.
+        dtype: see `RNNCell`.
+
+    Raises:
+        TypeError: not a cell.
+
+    Source: `tf.nn.rnn_cell.DeviceWrapper` of TensorFlow 1.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> output, state = DeviceWrapper(GRUCell(4), "/cpu:0")(tf.ones([1, 3]), tf.zeros([1, 4]))
+    >>> output.device.split("/")[-1]
+    'device:CPU:0'
+    """
+
+    def __init__(self, cell, device, name=None, dtype=None, **kwargs):
+        super().__init__(cell, name=name, dtype=dtype, **kwargs)
+        self.device = device
+
+    def zero_state(self, batch_size, dtype):
+        """Returns the inner cell's, on the device."""
+        with tf.device(self.device):
+            return super().zero_state(batch_size, dtype)
+
+    def build(self, inputs_shape):
+        """Builds the inner cell on the device."""
+        with tf.device(self.device):
+            super().build(inputs_shape)
+
+    def call(self, inputs, state, training=None):
+        """Runs the inner cell on the device."""
+        with tf.device(self.device):
+            return call_cell(self.cell, inputs, state, training)
+
+    def get_config(self):
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "device": self.device}
 
 
 def _add(inputs, output):

@@ -1,5 +1,6 @@
 """A SavedModel that answers with TensorFlow alone."""
 
+import os
 import pathlib
 import shutil
 import tempfile
@@ -62,9 +63,12 @@ def export_saved_model(model, directory, images):
         raise InputError(
             f"Received output={str(directory)!r}, which is taken, expected a new directory."
         )
+    # A mounted directory cannot be replaced, and what is beside it is another file system.
+    mounted = os.path.ismount(directory)
+    place = directory if mounted else directory.parent
     try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent)
+        place.mkdir(parents=True, exist_ok=True)
+        temporary = tempfile.mkdtemp(prefix=f".{directory.name}-", dir=place)
     except OSError as error:
         raise InputError(
             f"Received output={str(directory)!r}, expected a writable directory: {error}."
@@ -79,6 +83,11 @@ def export_saved_model(model, directory, images):
                 f"The SavedModel differs from the model by {difference:.3g}, expected at most "
                 f"{_TOLERANCE}; nothing was written."
             )
+        if mounted:
+            # TensorFlow looks for saved_model.pb: while that is not there, neither is the model.
+            for path in sorted(temporary.iterdir(), key=lambda path: path.name == "saved_model.pb"):
+                path.rename(directory / path.name)
+            return difference
         temporary.chmod(0o755)
         if directory.exists():
             directory.rmdir()

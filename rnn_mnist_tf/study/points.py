@@ -66,11 +66,20 @@ class PointRunner:
             )
         if self.overwrite or not self._is_published(point):
             return
-        if self._read_published(point) is None:
+        record = self._read_published(point)
+        if record is None:
             raise InputError(
                 f"Received results={self.results!r}, where {self.study}/{point.name}.json is the "
                 "record of another configuration, other cores or other data. Choose another "
                 "--results or --name, or pass --overwrite."
+            )
+        missing = [name for name in self.analyses if name not in record["analyses"]]
+        own = self._read_own(point)
+        if missing and not (own and _is_same_run(own, record)):
+            raise InputError(
+                f"Received results={self.results!r}, where {self.study}/{point.name}.json is the "
+                f"record of a run that is not in workdir, without {', '.join(missing)}. Take that "
+                "from --analyses, or pass --overwrite to train the point again and replace it."
             )
 
     def check_results(self):
@@ -187,8 +196,8 @@ class PointRunner:
             return own
         if point.config.differences(held.config) or point.cores != held.cores:
             return None
-        digest = own["data_digest"] if own is not None else _data_digest(*point.config.source)
-        return record if record["data_digest"] == digest else None
+        digests = _digests_of(own) if own is not None else _data_digests(*point.config.source)
+        return record if _is_same_data(_digests_of(record), digests) else None
 
     def _is_trained(self, point):
         return workdirs.is_complete(self.directory(point)) and not self._differences(point)
@@ -207,9 +216,15 @@ class PointRunner:
         if cores != point.cores:
             different.append(f"cores: {point.cores}, not {cores}")
         moved = point.config.source != held.config.source
-        if not different and moved and _data_digest(*point.config.source) != held.data_digest:
-            different.append("other training images or labels")
-        return different
+        if different or not moved:
+            return different
+        digest, test_digest = _data_digests(*point.config.source)
+        if digest != held.data_digest:
+            return ["other training images or labels"]
+        result = workdirs.read_result(self.directory(point)) or {}
+        if not _is_same_data((digest, result.get("test_digest")), (digest, test_digest)):
+            return ["other test images or labels"]
+        return []
 
     def _succeeds(self, point, program, flags):
         """Runs a child. Records its failure, or forgets that of an earlier start."""
@@ -273,15 +288,27 @@ def _read_run(path, record):
         held = json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return {}
-    same = isinstance(held, dict) and all(
-        held.get(name) == record[name] for name in ("date", "result", "seed")
-    )
+    same = isinstance(held, dict) and _is_same_run(held, record)
     return held if same and isinstance(held.get("analyses"), dict) else {}
 
 
+def _is_same_run(record, other):
+    return all(record.get(name) == other[name] for name in ("date", "result", "seed"))
+
+
+def _digests_of(record):
+    return record["data_digest"], record["result"].get("test_digest")
+
+
+def _is_same_data(digests, others):
+    """Whether training and test parts are the same; records of earlier days say the first only."""
+    return all(None in pair or pair[0] == pair[1] for pair in zip(digests, others))
+
+
 @functools.cache
-def _data_digest(*source):
-    return load_dataset(*source).digest
+def _data_digests(*source):
+    dataset = load_dataset(*source)
+    return dataset.digest, dataset.test_digest
 
 
 def config_flags(config):

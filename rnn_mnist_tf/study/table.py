@@ -21,6 +21,7 @@ _FIGURES = (
     ("batch_100_ms", "ms an image, batch 100", "{:.3f}"),
 )
 _OPTIONAL = ("batch_1_ms", "batch_100_ms")
+_TIMES = ("train_seconds", "images_per_second", *_OPTIONAL)
 
 
 def varying_flags(points):
@@ -130,7 +131,7 @@ def format_markdown(rows):
 def _cell(row, name, form):
     if row[name] is None:
         return ""
-    mark = " (disturbed)" if name == "train_seconds" and row["disturbed"] else ""
+    mark = " (disturbed)" if name in _TIMES and row["disturbed"] else ""
     return form.format(row[name]) + mark
 
 
@@ -141,6 +142,7 @@ def format_csv(rows):
     names = [name for name, _, _ in _shown(rows)]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
+    names.append("disturbed")
     writer.writerow([*rows[0]["flags"], "seeds", *names])
     for row in rows:
         flags = map(value_text, row["flags"].values())

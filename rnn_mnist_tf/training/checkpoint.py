@@ -1,5 +1,6 @@
 """Checkpoints: everything a run needs to go on, in one file that is whole or not there."""
 
+import io
 import json
 import pathlib
 import re
@@ -60,12 +61,17 @@ def load_checkpoint(directory):
 
     A damaged one is reported on stderr, and the one before it is taken.
 
+    Raises:
+        OSError: one cannot be read just now. That is no damage, and to go on without it would
+            delete it.
+
     >>> load_checkpoint("nowhere") is None
     True
     """
     for path in list_checkpoints(directory):
+        stored = io.BytesIO(path.read_bytes())
         try:
-            with np.load(path, allow_pickle=False) as content:
+            with np.load(stored, allow_pickle=False) as content:
                 record = json.loads(content["position"].tobytes())
                 arrays = {
                     key.removeprefix("array/"): content[key]

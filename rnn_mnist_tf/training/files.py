@@ -1,6 +1,7 @@
 """Files that are whole or not there: written beside their place, then moved into it."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import pathlib
@@ -151,8 +152,15 @@ def _umask():
 
 
 def _sync_directory(directory):
-    descriptor = os.open(directory, os.O_RDONLY)
+    """Makes the new name last, where directories can be synced."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except PermissionError:  # Windows opens no directories
+        return
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a file system that has nothing to sync
+            raise
     finally:
         os.close(descriptor)

@@ -354,7 +354,15 @@ class Trainer:
         if checkpoint is None:
             return
         arrays, position = checkpoint
-        for name, variable in self._state_variables().items():
+        variables = self._state_variables()
+        held = {name: array.shape for name, array in arrays.items()}
+        if held != {name: tuple(variable.shape) for name, variable in variables.items()}:
+            raise InputError(
+                f"Received {directory}, whose checkpoints have other variables than the model and "
+                "its optimizer, such as those of another version of Keras. Pass --overwrite to "
+                "begin anew."
+            )
+        for name, variable in variables.items():
             variable.assign(arrays[name])
         self.epoch, self.step_in_epoch = position["epoch"], position["step_in_epoch"]
         self.history = position["history"]

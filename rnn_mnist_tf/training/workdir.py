@@ -149,6 +149,18 @@ def read_description(workdir):
         raise InputError(f"Received {path}, expected a run's configuration: {error}.") from error
 
 
+def tests_other_images(result, dataset):
+    """Whether a result is of other test images or labels than a `Dataset`'s.
+
+    One of earlier days does not say of which it is.
+
+    >>> import types
+    >>> tests_other_images({"test_digest": "ab"}, types.SimpleNamespace(test_digest="cd"))
+    True
+    """
+    return result.get("test_digest", dataset.test_digest) != dataset.test_digest
+
+
 def write_metrics(workdir, history):
     """Writes one line of JSON an epoch."""
     write_text(workdir / METRICS, "".join(json.dumps(line) + "\n" for line in history))

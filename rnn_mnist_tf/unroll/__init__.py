@@ -8,7 +8,11 @@ from rnn_mnist_tf.unroll.last_output import (
 )
 from rnn_mnist_tf.unroll.layer import DynamicRNN
 from rnn_mnist_tf.unroll.raw import raw_rnn
-from rnn_mnist_tf.unroll.static import static_bidirectional_rnn, static_rnn
+from rnn_mnist_tf.unroll.static import (
+    static_bidirectional_rnn,
+    static_rnn,
+    static_state_saving_rnn,
+)
 
 __all__ = [
     "Comparison",
@@ -20,4 +24,5 @@ __all__ = [
     "raw_rnn",
     "static_bidirectional_rnn",
     "static_rnn",
+    "static_state_saving_rnn",
 ]

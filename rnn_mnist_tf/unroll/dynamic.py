@@ -7,7 +7,7 @@ from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.inner import build_inner, call_cell, run_scope_of
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 from rnn_mnist_tf.unroll.fused import find_kernel
-from rnn_mnist_tf.unroll.loop import run_loop
+from rnn_mnist_tf.unroll.loop import in_xla, run_loop
 from rnn_mnist_tf.unroll.sequence import (
     cell_dtype,
     check_lengths,
@@ -135,9 +135,10 @@ def run_cell(
         cell.check_step(sequence.step_spec, state, "initial_state")
     kernel = None if implementation == "loop" else find_kernel(cell)
     if kernel is None and implementation == "fused":
+        reason = "under XLA" if in_xla() else "with these options"
         raise ValueError(
-            f"Received implementation='fused' and cell {type(cell).__name__}, which has no "
-            "whole-sequence kernel with these options. Use implementation='auto'."
+            f"Received implementation='fused' and cell {type(cell).__name__}, which {reason} "
+            "has no whole-sequence kernel. Use implementation='auto'."
         )
     if kernel is not None:
         outputs, state = kernel(cell, sequence, state, lengths)

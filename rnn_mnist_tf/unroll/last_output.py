@@ -64,16 +64,16 @@ def last_relevant_output(outputs, sequence_length=None, time_major=False):
 
     Args:
         outputs: `[batch, time, ...]`, or `[time, batch, ...]` if `time_major`.
-        sequence_length: whole numbers `[batch]`; None means the whole time axis. Rows of length 0
-            give zeros, lengths beyond the end give the last step.
+        sequence_length: numbers `[batch]`, cut to whole ones; None means the whole time axis. Rows
+            of length 0 give zeros, lengths beyond the end give the last step.
         time_major: whether time comes first.
 
     Returns:
         `[batch, ...]`.
 
     Raises:
-        ValueError: fewer than two dimensions, or lengths that are not a vector of whole numbers,
-            one for each row.
+        ValueError: fewer than two dimensions, or lengths that are not a vector of numbers, one
+            for each row.
 
     >>> last_relevant_output(tf.constant([[[1.0], [2.0], [0.0]]]), [2]).numpy().tolist()
     [[2.0]]
@@ -89,7 +89,8 @@ def last_relevant_output(outputs, sequence_length=None, time_major=False):
     if sequence_length is None:
         return outputs[:, -1]
     lengths = tf.convert_to_tensor(sequence_length)
-    if not lengths.dtype.is_integer or not lengths.shape.is_compatible_with(outputs.shape[:1]):
+    are_numbers = lengths.dtype.is_integer or lengths.dtype.is_floating
+    if not are_numbers or not lengths.shape.is_compatible_with(outputs.shape[:1]):
         raise ValueError(
             f"Received sequence_length of dtype {lengths.dtype.name} and shape {lengths.shape}, "
             f"expected whole numbers of shape {outputs.shape[:1]}, one for each row."

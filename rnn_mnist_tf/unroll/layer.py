@@ -77,11 +77,27 @@ class DynamicRNN(keras.layers.Layer):
 
     def _step_shape(self, shape):
         """The shape of one step's inputs, nested like `shape`."""
-        if isinstance(shape, dict):
-            return {key: self._step_shape(value) for key, value in shape.items()}
-        if any(isinstance(part, (dict, list, tuple)) for part in shape):
-            return tuple(self._step_shape(part) for part in shape)
-        return (shape[1] if self.time_major else shape[0], *shape[2:])
+        return _map_shapes(
+            lambda one: (one[1] if self.time_major else one[0], *one[2:]),
+            shape,
+        )
+
+    def compute_output_shape(self, inputs_shape):
+        """Returns the shapes of `(outputs, state)`, or of the outputs alone."""
+        first = []
+        _map_shapes(first.append, inputs_shape)
+        batch = first[0][1 if self.time_major else 0]
+
+        def of_rows(*lead):
+            return lambda size: (*lead, *nest.size_to_shape(size))
+
+        outputs = tf.nest.map_structure(of_rows(*first[0][:2]), self.cell.output_size)
+        state = tf.nest.map_structure(of_rows(batch), self.cell.state_size)
+        return (outputs, state) if self.return_state else outputs
+
+    def compute_output_spec(self, *args, **kwargs):
+        """Returns shapes and dtypes of what `call` gives, by tracing it."""
+        return keras.Operation.compute_output_spec(self, *args, **kwargs)
 
     def compute_mask(self, inputs, previous_mask):
         """Returns the inputs' mask for the outputs; none for the state."""
@@ -104,6 +120,7 @@ class DynamicRNN(keras.layers.Layer):
         """Runs `dynamic_rnn`."""
         mask = _find_mask((mask, inputs_mask))
         if sequence_length is None and mask is not None:
+            self.supports_jit = False  # `lengths_of_mask` says why
             sequence_length = lengths_of_mask(mask, self.time_major)
         if initial_state is not None:
             leaves = tf.nest.flatten(initial_state)
@@ -141,6 +158,15 @@ class DynamicRNN(keras.layers.Layer):
     def from_config(cls, config, custom_objects=None):
         """Returns the layer that `get_config` described."""
         return cls(**with_cell(config, custom_objects))
+
+
+def _map_shapes(function, shapes):
+    """Applies a function to each shape of a nest, in which a shape is a sequence of sizes."""
+    if isinstance(shapes, dict):
+        return {key: _map_shapes(function, value) for key, value in shapes.items()}
+    if any(isinstance(part, (dict, list, tuple)) for part in shapes):
+        return tuple(_map_shapes(function, part) for part in shapes)
+    return function(shapes)
 
 
 def _find_mask(masks):

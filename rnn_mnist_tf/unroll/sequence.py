@@ -8,6 +8,7 @@ import tensorflow as tf
 from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import RNNCell, is_mixed
 from rnn_mnist_tf.rnn_cell.inner import cast_floating, initial_state_of
+from rnn_mnist_tf.unroll.loop import in_xla
 
 
 class Sequence(typing.NamedTuple):
@@ -102,10 +103,10 @@ def swap_batch_and_time(tensor):
 
 
 def check_lengths(sequence_length, batch_size):
-    """Returns lengths as int32 `[batch]`, or None.
+    """Returns lengths as int32 `[batch]`, or None; TF1 cuts floating point ones, and so do these.
 
     Raises:
-        ValueError: not a vector of whole numbers, or of another length than the batch.
+        ValueError: not a vector of numbers, or of another length than the batch.
         tf.errors.InvalidArgumentError: at run time, the same for a batch known only then.
 
     >>> check_lengths([3, 1], 2).dtype.name
@@ -114,7 +115,7 @@ def check_lengths(sequence_length, batch_size):
     if sequence_length is None:
         return None
     lengths = tf.convert_to_tensor(sequence_length)
-    if not lengths.dtype.is_integer:
+    if not (lengths.dtype.is_integer or lengths.dtype.is_floating):
         raise ValueError(
             f"Received sequence_length of dtype {lengths.dtype.name}, expected whole numbers."
         )
@@ -147,11 +148,17 @@ def lengths_of_mask(mask, time_major=False):
         time_major: whether time comes first.
 
     Raises:
+        ValueError: in code compiled by XLA, which ignores assertions.
         tf.errors.InvalidArgumentError: padding that is not at the end of its row.
 
     >>> lengths_of_mask(tf.constant([[True, True, False]])).numpy().tolist()
     [2]
     """
+    if in_xla():
+        raise ValueError(
+            "Received a mask in code compiled by XLA, which could not check that its padding is at "
+            "the end of the rows. Pass sequence_length in its place, or jit_compile=False."
+        )
     mask = tf.cast(mask, tf.bool)
     mask = swap_batch_and_time(mask) if time_major else mask
     lengths = tf.reduce_sum(tf.cast(mask, tf.int32), 1)

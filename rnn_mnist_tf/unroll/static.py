@@ -55,6 +55,68 @@ def static_rnn(
     return unstack_steps(outputs, len(inputs)), state
 
 
+def static_state_saving_rnn(
+    cell,
+    inputs,
+    state_saver,
+    state_name,
+    sequence_length=None,
+    scope=None,
+    *,
+    training=None,
+    implementation="auto",
+):
+    """Runs `static_rnn` from a saved state, and saves the final one: for truncated sequences.
+
+    Args:
+        cell, inputs, sequence_length, scope, training, implementation: see `static_rnn`.
+        state_saver: an object with `state(name)`, a tensor `[batch, size]`, and
+            `save_state(name, value)`, which returns an operation, a tensor or None.
+        state_name: a name for each tensor of the state, nested like `cell.state_size`, or a list
+            or tuple of them in its order.
+
+    Returns:
+        `(outputs, state)`; in a graph the last output and the state wait for the saver.
+
+    Raises:
+        ValueError: other names than the state has tensors; see `static_rnn`.
+
+    Source: `tf.nn.static_state_saving_rnn` of TensorFlow 1.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> class Saver(dict):
+    ...     state, save_state = dict.get, dict.__setitem__
+    >>> saver = Saver(h=tf.zeros([2, 4]))
+    >>> _, state = static_state_saving_rnn(GRUCell(4), [tf.ones([2, 3])] * 5, saver, "h")
+    >>> bool(tf.reduce_all(saver["h"] == state))
+    True
+    """
+    cell = check_cell(cell)
+    names = tf.nest.flatten(state_name)
+    size = cell.state_size
+    if tf.nest.is_nested(size) != tf.nest.is_nested(state_name) or len(names) != len(
+        tf.nest.flatten(size)
+    ):
+        raise ValueError(
+            f"Received state_name={state_name!r}, expected a name for each tensor of the state, "
+            f"nested like state_size={size}."
+        )
+    initial_state = tf.nest.pack_sequence_as(size, [state_saver.state(name) for name in names])
+    outputs, state = static_rnn(
+        cell,
+        inputs,
+        initial_state,
+        sequence_length=sequence_length,
+        scope=scope,
+        training=training,
+        implementation=implementation,
+    )
+    saved = [state_saver.save_state(*pair) for pair in zip(names, tf.nest.flatten(state))]
+    with tf.control_dependencies([one for one in saved if one is not None]):
+        outputs[-1], state = tf.nest.map_structure(tf.identity, (outputs[-1], state))
+    return outputs, state
+
+
 def static_bidirectional_rnn(
     cell_fw,
     cell_bw,
@@ -118,6 +180,8 @@ def static_bidirectional_rnn(
 
 def _reverse(steps, sequence_length):
     """A list of steps from the end, or from each row's last step."""
+    if sequence_length is None:
+        return steps[::-1]
     reversed_steps = reverse_time(stack_steps(steps), sequence_length, time_major=True)
     return unstack_steps(reversed_steps, len(steps))
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.data.test_idx import NAMES, write
 from tests.doors import assert_refused
 from tests.files import contents_and_times, read
 
@@ -57,16 +58,20 @@ def test_a_mark_in_a_record_stays(knock, base, tmp_path):
         assert read(path)["disturbed"] is True
 
 
-def test_a_record_that_lacks_a_measurement_is_not_taken(knock, base, tmp_path):
-    """Where its run is not, the point is run, and replaces it."""
+def test_a_record_that_lacks_a_measurement(knock, base, tmp_path):
+    """Where its run is not, the point would have to be run anew: only with `--overwrite`."""
     results = tmp_path / "results"
     flags = [*base, "--grid=cell:basic_rnn", f"--results={results}", "--name=cells", "--noprogress"]
     assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
-    before = read(results / "cells" / "cell=basic_rnn,seed=0.json")
-    assert knock(*flags, "--analyses=forgetting", f"--workdir={tmp_path / 'two'}").code == 0
-    assert knock.programs[0] == "train"
+    before = contents_and_times(results)
+    more = [*flags, "--analyses=forgetting", f"--workdir={tmp_path / 'two'}"]
+    answer = knock(*more)
+    assert_refused(answer, 1, "compare: error: ", "without forgetting", "--overwrite")
+    assert (knock.programs, contents_and_times(results)) == ([], before)
+    assert knock(*more, "--overwrite").code == 0
+    assert knock.programs == ["train", "analyze"]
     after = read(results / "cells" / "cell=basic_rnn,seed=0.json")
-    assert before["analyses"] != after["analyses"]
+    assert list(after["analyses"]) == ["forgetting"]
 
 
 def test_a_measurement_more(knock, base, tmp_path):
@@ -90,7 +95,8 @@ def test_a_measurement_more(knock, base, tmp_path):
     assert (knock.programs, contents_and_times(results)) == ([], before)
     # Measured anew, it is another run's record.
     path.write_text(json.dumps({**marked, "analyses": {}}))
-    assert knock(*flags, "--analyses=forgetting", two).code == 0
+    assert knock(*flags, "--analyses=forgetting", two).code == 1
+    assert knock(*flags, "--analyses=forgetting", two, "--overwrite").code == 0
     assert knock.programs == ["analyze"]
     assert "disturbed" not in read(path)
     assert (
@@ -107,6 +113,30 @@ def test_a_record_with_other_data_is_not_taken(knock, base, tmp_path, other_digi
     assert_refused(answer, 1, "compare: error: ", "other data", "--overwrite")
     assert knock(*flags, other_digits, "--overwrite", workdir).code == 0
     assert knock.programs == ["train"]
+
+
+def test_a_record_of_other_test_images_is_not_taken(knock, base, tmp_path, digits):
+    """Trained on the same ones, another test part is another result; runs know it as well."""
+    for name, images in (("one", digits.test_images), ("two", 255 - digits.test_images)):
+        arrays = {part: getattr(digits, part) for part in NAMES}
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, {**arrays, "test_images": images})
+    one, two = (f"--data_dir={tmp_path / name}" for name in ("one", "two"))
+    flags = [*base, "--grid=cell:basic_rnn", "--noprogress", f"--workdir={tmp_path / 'study'}"]
+    results = [f"--results={tmp_path / 'results'}", "--name=cells"]
+    assert knock(*flags, one, *results).code == 0
+    assert knock(*flags, one, *results).code == 0
+    assert knock.programs == []
+    assert_refused(knock(*flags, two), 1, "compare: error: ", "other test images or labels")
+    answer = knock(*flags, two, *results, f"--workdir={tmp_path / 'another'}")
+    assert_refused(answer, 1, "compare: error: ", "other data", "--overwrite")
+    # Records of earlier days do not say.
+    path = tmp_path / "results" / "cells" / "cell=basic_rnn,seed=0.json"
+    record = read(path)
+    assert len(record["result"].pop("test_digest")) == 64
+    path.write_text(json.dumps(record))
+    assert knock(*flags, two, *results, f"--workdir={tmp_path / 'another'}").code == 0
+    assert knock.programs == []
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[]", '{"config": {"cell": "gpu"}}'])

@@ -95,13 +95,17 @@ def test_a_killed_study_goes_on(start, tmp_path, idx_files):
 
 
 def test_ctrl_c_reaches_the_point(start, tmp_path, base):
-    """The point is saved where it stands; one line, exit code 130."""
+    """The point is saved where it stands; a line at once, another at the end, exit code 130."""
     run = tmp_path / "points" / "cell=gru,seed=0"
     options = ["--epochs=5000", "--grid=cell:gru", "--steps_per_call=5"]
     program = start("compare", *base, *options, f"--workdir={tmp_path}")
     wait_for((run / "metrics.jsonl").exists, program)
     program.send_signal(signal.SIGINT)
-    assert_refused(finish(program), 130, "compare: stopped", str(tmp_path), "same command")
+    answer = finish(program)
+    first, _, rest = answer.err.partition("\n")
+    assert first.startswith("compare: stopping the point")
+    answer = answer._replace(err=rest)
+    assert_refused(answer, 130, "compare: stopped", str(tmp_path), "same command")
     done = len((run / "metrics.jsonl").read_text().splitlines())
     newest = checkpoint.list_checkpoints(run / "checkpoints")[0]
     # 540 of 600 images are trained on, 32 a step.

@@ -116,10 +116,15 @@ def test_photographs_are_read_upright(tmp_path, orientation, stored_as, suffix):
     assert np.corrcoef(fit(path).ravel(), upright.ravel())[0, 1] > 0.8
 
 
-def test_damaged_exif_is_nobodys_business(tmp_path):
-    """An image whose EXIF is cut off is read, and no library's warning reaches the user."""
-    cut_off = b"Exif\0\0MM\0*\0\0\0\x08\0\x05"
-    path = save(tmp_path / "photo.jpg", page(), exif=cut_off, quality=95)
+@pytest.mark.parametrize(
+    "exif",
+    [b"MM\0*\0\0\0\x08\0\x05", b"MM\0*", b"MM\0+\0\0\0\x08", b"MM\0*\0\0\0\x08\0\x01\1\x12\0"],
+    ids=["cut off", "header alone", "BigTIFF", "cut within a tag"],
+)
+@pytest.mark.parametrize(("suffix", "options"), [(".png", {}), (".jpg", {"dpi": (72, 72)})])
+def test_damaged_exif_is_nobodys_business(tmp_path, exif, suffix, options):
+    """An image whose EXIF is damaged is read, and no library's warning reaches the user."""
+    path = save(tmp_path / f"photo{suffix}", page(), exif=b"Exif\0\0" + exif, quality=95, **options)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         fitted = fit(path)

@@ -1,5 +1,6 @@
 """The SavedModel: its signature, its answers, and what is left when it cannot be written."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -143,6 +144,27 @@ def test_an_empty_directory_is_free(tmp_path):
     export_saved_model(make_model(), str(tmp_path / "served"), make_images(1))
     assert (tmp_path / "served" / "saved_model.pb").is_file()
     assert [path.name for path in tmp_path.iterdir()] == ["served"]
+
+
+def test_a_mounted_directory(tmp_path, monkeypatch):
+    """It cannot be replaced, and what is beside it is not written: it is filled."""
+    served = tmp_path / "served"
+    served.mkdir()
+    before, rename = served.stat().st_ino, pathlib.Path.rename
+    monkeypatch.setattr(os.path, "ismount", lambda path: pathlib.Path(path) == served)
+
+    def move(path, target):
+        """Moves, and not out of the mounted file system."""
+        assert served in path.parents and served in target.parents
+        assert path.name != "saved_model.pb" or len(list(path.parent.iterdir())) == 1
+        return rename(path, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", move)
+    model, images = make_model(), make_images(3)
+    export_saved_model(model, served, images)
+    assert served.stat().st_ino == before
+    assert [path.name for path in served.iterdir() if path.name.startswith(".")] == []
+    np.testing.assert_allclose(serve(served, images)["logits"], model(images), rtol=0, atol=1e-5)
 
 
 def test_parents_are_made(tmp_path):

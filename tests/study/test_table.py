@@ -113,7 +113,24 @@ def test_the_speed_has_columns_where_it_was_measured():
     rows = rows_of(analyses={"speed": {"batch_1": 0.5, "batch_100": 0.25}})
     assert "| 0.500 | 0.250 |" in format_markdown(rows)
     assert [row["batch_100_ms"] for row in rows] == [0.25, 0.25]
-    assert "batch_1_ms,batch_100_ms" in format_csv(rows)
+    assert "batch_1_ms,batch_100_ms,disturbed" in format_csv(rows)
+
+
+def test_all_times_of_disturbed_rows_are_marked():
+    """Those that were measured while other work ran beside; errors are what they are."""
+    rows = rows_of(analyses={"speed": {"batch_1": 0.5, "batch_100": 0.25}})
+    rows[1]["disturbed"] = True
+    header, _, quiet, disturbed = (line.split("|") for line in format_markdown(rows).splitlines())
+    assert not any("disturbed" in cell for cell in quiet)
+    marked = [name.strip() for name, cell in zip(header, disturbed) if "(disturbed)" in cell]
+    assert marked == [
+        "seconds of training, fastest seed",
+        "images/s",
+        "ms an image, batch 1",
+        "ms an image, batch 100",
+    ]
+    lines = csv.DictReader(format_csv(rows).splitlines())
+    assert [line["disturbed"] for line in lines] == ["False", "True"]
 
 
 def test_no_rows():

@@ -1,5 +1,8 @@
 """Checkpoints: written whole, kept two, read back bit by bit, passed over when damaged."""
 
+import errno
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -106,6 +109,21 @@ def test_all_damaged_is_none(tmp_path, capsys):
         (tmp_path / f"step-000000000{step}.npz").write_bytes(b"PK\3\4 broken")
     assert load_checkpoint(tmp_path) is None
     assert len(capsys.readouterr().err.splitlines()) == 2
+
+
+def test_what_cannot_be_read_just_now_is_not_damaged(tmp_path, monkeypatch):
+    """To go on without it would delete it."""
+    save(tmp_path, 1)
+    save(tmp_path, 2)
+
+    def read_bytes(path):
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(pathlib.Path, "read_bytes", read_bytes)
+    with pytest.raises(OSError, match="Input/output error"):
+        load_checkpoint(tmp_path)
+    monkeypatch.undo()
+    assert_loads(tmp_path, 2)
 
 
 def test_pickles_are_not_loaded(tmp_path):

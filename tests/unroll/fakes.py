@@ -1,5 +1,6 @@
 """Cells whose every number is known beforehand."""
 
+import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import RNNCell
@@ -101,6 +102,20 @@ class Records:
     def __call__(self, inputs, state):
         count, array = state
         return inputs, (count + 1, array.write(array.size(), inputs))
+
+
+class RecordsAsLayer(Records, RNNCell):
+    """The same as a cell with a base, dropping its inputs with a layer of Keras's in training."""
+
+    def __init__(self):
+        RNNCell.__init__(self)
+        self.dropout = keras.layers.Dropout(0.5)
+
+    def __call__(self, inputs, state, scope=None, training=None):
+        return RNNCell.__call__(self, inputs, state, scope, training)
+
+    def call(self, inputs, state):
+        return Records.__call__(self, self.dropout(inputs), state)
 
 
 class Breaks(Replicator):

@@ -306,3 +306,54 @@ def test_padding_in_front_is_refused(time_major):
     outputs, _ = layer(inputs, mask=mask.T if time_major else mask)
     outputs = np.swapaxes(outputs, 0, 1) if time_major else outputs.numpy()
     assert (outputs == 0).all(2).tolist() == [[False, False, True], [True, True, True]]
+
+
+def test_masks_under_xla():
+    """Compiled code would not check the padding: Keras is told so, and other code refused."""
+    inputs = keras.Input((5, 2))
+    layer = DynamicRNN(GRUCell(4), return_state=False)
+    model = keras.Model(inputs, layer(keras.layers.Masking()(inputs)))
+    assert not layer.supports_jit
+    with pytest.warns(UserWarning, match="support `jit_compile=True`"):
+        model.compile("sgd", "mse", jit_compile=True)
+    assert not model.jit_compile
+    with pytest.raises(ValueError, match="mask in code compiled by XLA"):
+        tf.function(model, jit_compile=True)(masked())
+    assert DynamicRNN(GRUCell(4)).supports_jit
+
+
+def test_in_a_layer_over_another_time_axis():
+    """`TimeDistributed` runs it over each of the inner sequences."""
+    inputs = keras.Input((6, 5, 3))
+    layer = DynamicRNN(GRUCell(4), return_state=False)
+    model = keras.Model(inputs, keras.layers.TimeDistributed(layer)(inputs))
+    assert model.output_shape == (None, 6, 5, 4)
+    values = np.random.default_rng(0).normal(size=[2, 6, 5, 3]).astype("float32")
+    expected = [layer(values[:, index]) for index in range(6)]
+    np.testing.assert_allclose(model(values), np.stack(expected, axis=1), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("time_major", [False, True])
+@pytest.mark.parametrize("return_state", [False, True])
+@pytest.mark.parametrize("make", [lambda: MultiRNNCell([LSTMCell(4), GRUCell(2)]), Nested])
+def test_output_shapes(make, return_state, time_major):
+    """Are known without a call, and those of one."""
+    layer = DynamicRNN(make(), time_major=time_major, return_state=return_state)
+    shape = (5, None) if time_major else (None, 5)
+    inputs = keras.Input(batch_shape=(*shape, 3))
+    if isinstance(layer.cell, Nested):
+        inputs = {
+            "left": keras.Input(batch_shape=(*shape, 2)),
+            "right": (
+                keras.Input(batch_shape=(*shape, 3)),
+                keras.Input(batch_shape=(*shape, 2, 2)),
+            ),
+        }
+        shapes = {"left": (*shape, 2), "right": ((*shape, 3), (*shape, 2, 2))}
+    else:
+        shapes = inputs.shape
+    received = layer.compute_output_shape(shapes)
+    expected = layer(inputs)
+    assert tf.nest.flatten(received) == tf.nest.flatten(
+        tf.nest.map_structure(lambda leaf: tuple(leaf.shape), expected)
+    )

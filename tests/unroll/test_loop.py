@@ -7,10 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnn_mnist_tf import dynamic_rnn
-from rnn_mnist_tf.rnn_cell import BasicLSTMCell, BasicRNNCell, GRUCell, LSTMCell, MultiRNNCell
+from rnn_mnist_tf.rnn_cell import (
+    BasicLSTMCell,
+    BasicRNNCell,
+    DropoutWrapper,
+    GRUCell,
+    LSTMCell,
+    MultiRNNCell,
+)
 from tests.modes import EAGER_AND_GRAPH, traced
 from tests.rnn_cell.stepping import few_examples
-from tests.unroll.fakes import Counter, Nested, Plain, Records, Replicator
+from tests.unroll.fakes import Counter, Nested, Plain, Records, RecordsAsLayer, Replicator
 
 
 def run(cell, inputs, lengths=None, in_graph=False, **options):
@@ -154,11 +161,24 @@ def test_nested_time_major(in_graph):
 
 
 @EAGER_AND_GRAPH
-def test_tensor_array_in_the_state(in_graph):
+@pytest.mark.parametrize(
+    "make",
+    [
+        Records,
+        RecordsAsLayer,
+        lambda: DropoutWrapper(Records(), state_keep_prob=0.5),
+        lambda: DropoutWrapper(RecordsAsLayer(), output_keep_prob=0.5),
+        lambda: MultiRNNCell([RecordsAsLayer()]),
+    ],
+    ids=["object", "layer", "wrapper", "wrapper of a layer", "stack"],
+)
+def test_tensor_array_in_the_state(make, in_graph):
     """A `TensorArray` in the state belongs to no row: it is written at every step that is run."""
+    cell = make()
 
     def call(inputs, lengths):
-        outputs, (count, array) = dynamic_rnn(Records(), inputs, lengths, dtype=tf.float32)
+        outputs, state = dynamic_rnn(cell, inputs, lengths, dtype=tf.float32, training=False)
+        count, array = state[0] if isinstance(cell, MultiRNNCell) else state
         return outputs, count, array.stack()
 
     call = traced(call, in_graph)
@@ -166,6 +186,21 @@ def test_tensor_array_in_the_state(in_graph):
     _, count, written = call(tf.constant(inputs), tf.constant([1, 3]))
     np.testing.assert_array_equal(count, [[1], [3]])
     np.testing.assert_array_equal(written, inputs.transpose(1, 0, 2)[:3])
+
+
+@EAGER_AND_GRAPH
+@pytest.mark.parametrize("training", [None, True])
+def test_training_beside_a_tensor_array(training, in_graph):
+    """It reaches what is inside; None is TF1's way for its wrapper, Keras's for a layer."""
+    cell = DropoutWrapper(RecordsAsLayer(), output_keep_prob=0.5, seed=1)
+
+    def call(inputs):
+        outputs, (_, array) = dynamic_rnn(cell, inputs, dtype=tf.float32, training=training)
+        return outputs, array.stack()
+
+    outputs, written = traced(call, in_graph)(tf.ones([40, 5, 1]))
+    assert 0 < np.mean(outputs.numpy() == 0) < 1
+    assert (written.numpy() == 0).any() == bool(training)
 
 
 CELLS = {

@@ -127,7 +127,7 @@ def test_integer_inputs(cell, dtype, implementation):
         ([[1, 2]], r"sequence_length must be a vector of length batch_size.*\(1, 2\)"),
         (3, r"sequence_length must be a vector of length batch_size"),
         ([1, 2, 3], r"sequence_length of shape \(3,\), expected \(2,\)"),
-        ([1.0, 2.0], r"sequence_length of dtype float32, expected whole numbers"),
+        ([True, False], r"sequence_length of dtype bool, expected whole numbers"),
     ],
 )
 @BOTH
@@ -153,9 +153,9 @@ def test_wrong_lengths_at_run_time(signature, implementation):
         call(FLOATS, [1, 2, 3])
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint8])
-def test_lengths_of_any_integer_type(dtype):
-    """Lengths may be any whole numbers, and come as int32."""
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint8, np.float32, np.float64])
+def test_lengths_of_any_type(dtype):
+    """Lengths may be of any type of numbers, and come as int32."""
     lengths = check_lengths(np.array([1, 2], dtype), 2)
     assert lengths.dtype == tf.int32
     np.testing.assert_array_equal(lengths, [1, 2])

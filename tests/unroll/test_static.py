@@ -9,8 +9,9 @@ from rnn_mnist_tf import (
     dynamic_rnn,
     static_bidirectional_rnn,
     static_rnn,
+    static_state_saving_rnn,
 )
-from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple, RNNCell
+from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple, MultiRNNCell, RNNCell
 from tests.modes import EAGER_AND_GRAPH, traced
 from tests.unroll.fakes import Counter, Nested, Plain, Replicator
 
@@ -199,14 +200,64 @@ def test_both_ways_initial_states():
     np.testing.assert_array_equal(state_bw, starts[1])
 
 
-def one_way(inputs):
+class Saver:
+    """Keeps states by name in variables."""
+
+    def __init__(self, **sizes):
+        self.variables = {name: tf.Variable(tf.zeros([3, size])) for name, size in sizes.items()}
+
+    def state(self, name):
+        """What was saved last."""
+        return self.variables[name].read_value()
+
+    def save_state(self, name, value):
+        """The assignment."""
+        return self.variables[name].assign(value)
+
+
+@EAGER_AND_GRAPH
+def test_saved_states(in_graph):
+    """Two halves of a sequence are the whole one; names may stand in a list."""
+    cells = [BasicLSTMCell(2), GRUCell(3)]
+    cell = MultiRNNCell(cells)
+    cell.build((None, 2))
+    saver = Saver(c=2, h=2, g=3)
+    names = (LSTMStateTuple("c", "h"), "g")
+
+    def call(inputs, names=names):
+        return static_state_saving_rnn(cell, steps_of(inputs), saver, names)
+
+    run = traced(call, in_graph)
+    first, _ = run(INPUTS[:, :2])
+    second, state = run(INPUTS[:, 2:])
+    expected, expected_state = dynamic_rnn(cell, INPUTS, dtype=tf.float32)
+    np.testing.assert_allclose(np.stack([*first, *second], axis=1), expected, rtol=1e-6, atol=1e-7)
+    leaves = [saver.state(name) for name in tf.nest.flatten(names)]
+    for leaf, received, other in zip(
+        leaves, tf.nest.flatten(state), tf.nest.flatten(expected_state)
+    ):
+        np.testing.assert_array_equal(leaf, received)
+        np.testing.assert_allclose(leaf, other, rtol=1e-6, atol=1e-7)
+    assert isinstance(call(INPUTS, ["c", "h", "g"])[1][0], LSTMStateTuple)
+
+
+@pytest.mark.parametrize("names", ["h", ("c",), ("c", "h", "c")])
+def test_names_of_saved_states(names):
+    """There is a name for each tensor."""
+    with pytest.raises(ValueError, match="expected a name for each tensor of the state"):
+        static_state_saving_rnn(BasicLSTMCell(2), steps_of(INPUTS), Saver(c=2, h=2), names)
+    with pytest.raises(ValueError, match="expected a name for each tensor of the state"):
+        static_state_saving_rnn(GRUCell(2), steps_of(INPUTS), Saver(h=2), ["h"])
+
+
+def one_way(inputs, cells=None):
     """Runs `static_rnn`."""
-    return static_rnn(GRUCell(3), inputs, dtype=tf.float32)
+    return static_rnn(cells[0] if cells else GRUCell(3), inputs, dtype=tf.float32)
 
 
-def both_ways(inputs):
+def both_ways(inputs, cells=None):
     """Runs `static_bidirectional_rnn`."""
-    return run_both_ways((GRUCell(3), GRUCell(3)), inputs)
+    return run_both_ways(cells or (GRUCell(3), GRUCell(3)), inputs)
 
 
 @pytest.mark.parametrize("run", [one_way, both_ways])
@@ -228,9 +279,16 @@ class TestErrors:
         with pytest.raises(ValueError, match=r"shape \(3,\), expected at least 2 known dimensions"):
             run([tf.constant(1.0)] * 3)
         with pytest.raises(
-            ValueError, match=r"inputs of shape \(2,\), expected \[batch, input_size"
+            ValueError, match=r"inputs of shape \(2,\).*expected \[batch, input_size"
         ):
             run([tf.ones([2])] * 3)
+
+    def test_after_a_refusal(self, run):
+        """What was refused has not built the cells: they run on other inputs."""
+        cells = GRUCell(3), GRUCell(3)
+        with pytest.raises(ValueError, match="expected \\[batch, input_size"):
+            run([tf.ones([2])] * 3, cells)
+        assert run([tf.ones([2, 5])] * 3, cells)[0][0].shape[0] == 2
 
     def test_integers(self, run):
         """Integer inputs are refused."""
