@@ -40,14 +40,15 @@ def test_last_relevant_output_without_lengths():
 def test_last_relevant_output_of_more_dimensions():
     """Whatever an output is made of."""
     outputs = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
-    np.testing.assert_array_equal(last_relevant_output(outputs, [2, 3])[0], outputs[0, 1])
+    for lengths in ([2, 3], [2.0, 3.0]):  # the loops take both
+        np.testing.assert_array_equal(last_relevant_output(outputs, lengths)[0], outputs[0, 1])
 
 
 @pytest.mark.parametrize(
     ("outputs", "lengths", "message"),
     [
         (np.zeros(3), None, "expected \\[batch, time"),
-        (INPUTS, [1.0, 2.0, 3.0], "whole numbers"),
+        (INPUTS, [True, False, True], "whole numbers"),
         (INPUTS, [[1], [2], [3]], "one for each row"),
         (INPUTS, [1], "one for each row"),
     ],
