@@ -15,11 +15,11 @@ from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.training.strategy import configure_threads
 from rnn_mnist_tf.training.workdir import (
     check_dataset,
+    has_other_test_images,
     load_model,
     load_run_dataset,
     read_description,
     read_result,
-    tests_other_images,
 )
 
 
@@ -58,7 +58,7 @@ def run(workdir, dataset=None, name="", data_dir="", tfds_dir=""):
             "the data set has other training images or labels than when the model was trained: it "
             "is not the one that result.json speaks of"
         )
-    elif own and tests_other_images(_result_of(workdir), dataset):
+    elif own and has_other_test_images(_result_of(workdir), dataset.test_digest):
         scores["warnings"].append(
             "the data set has other test images or labels than those that result.json speaks of"
         )

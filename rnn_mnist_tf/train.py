@@ -100,7 +100,7 @@ def run(
     if not overwrite and workdirs.is_complete(workdir):
         workdirs.open_workdir(workdir, description)  # of this configuration
         result = workdirs.read_result(workdir)
-        if workdirs.tests_other_images(result, dataset):
+        if workdirs.has_other_test_images(result, dataset.test_digest):
             raise InputError(
                 f"Received workdir={str(workdir)!r}, whose result is of other test images or "
                 "labels. Evaluate it on these with python -m rnn_mnist_tf.evaluate, choose another "

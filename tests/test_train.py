@@ -13,7 +13,6 @@ from PIL import Image
 
 from rnn_mnist_tf import train
 from rnn_mnist_tf.data import validation_split
-from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.study.points import config_flags
 from rnn_mnist_tf.training import checkpoint
 from rnn_mnist_tf.training import workdir as workdirs
@@ -433,26 +432,3 @@ def test_an_interrupted_program_goes_on(start, tmp_path, long_config, uninterrup
     results = [workdirs.read_result(path) for path in (tmp_path, uninterrupted)]
     for name in ("test_accuracy", "test_errors", "val_loss", "epochs", "parameters"):
         assert results[0][name] == results[1][name]
-
-
-def test_other_images_are_another_run(small_config, digits, tmp_path):
-    """The same flags on other images do not go on with, or answer for, the run that is there."""
-    train.run(small_config, tmp_path / "run", dataset=digits)
-    other = digits._replace(train_images=255 - digits.train_images)
-    with pytest.raises(InputError, match="other training images or labels"):
-        train.run(small_config, tmp_path / "run", dataset=other)
-
-
-def test_other_test_images_are_another_result(small_config, digits, tmp_path):
-    """A run that is done does not answer for them; one that is not goes on."""
-    train.run(small_config, tmp_path, dataset=digits)
-    other = digits._replace(test_labels=np.roll(digits.test_labels, 1))
-    with pytest.raises(InputError, match="result is of other test images or labels"):
-        train.run(small_config, tmp_path, dataset=other)
-    (tmp_path / "model.weights.h5").unlink()
-    errors = train.run(small_config, tmp_path, dataset=other)["test_errors"]
-    assert errors != train.run(small_config, tmp_path / "new", dataset=digits)["test_errors"]
-    result = json.loads((tmp_path / "result.json").read_text())
-    del result["test_digest"]  # as results of earlier days
-    (tmp_path / "result.json").write_text(json.dumps(result))
-    assert train.run(small_config, tmp_path, dataset=digits)["test_errors"] == errors

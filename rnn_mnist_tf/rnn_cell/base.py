@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import inspect
 import random
 import re
 
@@ -11,7 +10,12 @@ import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.call_context import told_training, training_within
-from rnn_mnist_tf.rnn_cell.checks import get_initializer, refuse_reuse, weight_options
+from rnn_mnist_tf.rnn_cell.checks import (
+    get_initializer,
+    refuse_reuse,
+    takes_argument,
+    weight_options,
+)
 
 PACKAGE = "rnn_mnist_tf"
 
@@ -228,7 +232,7 @@ class RNNCell(keras.layers.Layer):
         if not self.built:
             self.build(tf.nest.map_structure(lambda leaf: tuple(leaf.shape), inputs))
         training = told_training() if training is None else training
-        taken = "training" in inspect.signature(self.call).parameters and training is not None
+        taken = training is not None and takes_argument(type(self).call, "training")
         with training_within(training):
             return self.call(inputs, state, **({"training": training} if taken else {}))
 
@@ -388,11 +392,10 @@ class RNNCell(keras.layers.Layer):
             config["dtype"] = None
         if self._own_scope is not None:
             config["tf1_scope"] = self._own_scope
-        taken = inspect.signature(type(self).__init__).parameters
-        takes_all = any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values())
-        if takes_all or not getattr(self.get_config, "_is_default", False):
+        if not getattr(self.get_config, "_is_default", False):
             return config
-        return {name: value for name, value in config.items() if name in taken}
+        init = type(self).__init__
+        return {name: value for name, value in config.items() if takes_argument(init, name)}
 
     get_config._is_default = True  # so that Keras keeps the arguments of a cell that has no own one
 

@@ -1,5 +1,7 @@
 """Arguments of cells, checked."""
 
+import functools
+import inspect
 import numbers
 
 import keras
@@ -36,6 +38,17 @@ def _has(cell, field):
     except (AttributeError, NotImplementedError):
         return False
     return True
+
+
+@functools.cache
+def takes_argument(function, argument):
+    """Whether a function can be given an argument by name.
+
+    >>> takes_argument(takes_argument, "function"), takes_argument(takes_argument, "training")
+    (True, False)
+    """
+    parameters = inspect.signature(function).parameters.values()
+    return any(one.name == argument or one.kind is one.VAR_KEYWORD for one in parameters)
 
 
 def check_floating(tensor, name):

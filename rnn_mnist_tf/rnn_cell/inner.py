@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import inspect
 
 import keras
 import tensorflow as tf
@@ -10,6 +9,7 @@ import tensorflow as tf
 from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import RNNCell
 from rnn_mnist_tf.rnn_cell.call_context import training_within
+from rnn_mnist_tf.rnn_cell.checks import takes_argument
 
 _MET_AGAIN = keras.initializers.Zeros()
 
@@ -33,17 +33,10 @@ def call_cell(cell, inputs, state, training=None):
 def _call(cell, inputs, state, training):
     if training is None:
         return cell(inputs, state)
-    if isinstance(cell, keras.layers.Layer) and _takes(type(cell).__call__, "training"):
+    if isinstance(cell, keras.layers.Layer) and takes_argument(type(cell).__call__, "training"):
         return cell(inputs, state, training=training)
     with training_within(training):
         return cell(inputs, state)
-
-
-@functools.cache
-def _takes(function, argument):
-    """Whether a function can be given an argument by name."""
-    parameters = inspect.signature(function).parameters.values()
-    return any(one.name == argument or one.kind is one.VAR_KEYWORD for one in parameters)
 
 
 def initial_state_of(cell, batch_size, dtype):
@@ -53,7 +46,7 @@ def initial_state_of(cell, batch_size, dtype):
     >>> initial_state_of(GRUCell(4), 2, tf.float32).shape
     TensorShape([2, 4])
     """
-    if _takes(getattr(cell.get_initial_state, "__func__", cell.get_initial_state), "dtype"):
+    if takes_argument(getattr(cell.get_initial_state, "__func__", cell.get_initial_state), "dtype"):
         return cell.get_initial_state(batch_size=batch_size, dtype=dtype)
     state = cell.get_initial_state(batch_size=batch_size)  # a cell made for Keras 3
     state = nest.pack_state_as(cell.state_size, state, "get_initial_state()")

@@ -222,7 +222,7 @@ class PointRunner:
         if digest != held.data_digest:
             return ["other training images or labels"]
         result = workdirs.read_result(self.directory(point)) or {}
-        if not _is_same_data((digest, result.get("test_digest")), (digest, test_digest)):
+        if workdirs.has_other_test_images(result, test_digest):
             return ["other test images or labels"]
         return []
 

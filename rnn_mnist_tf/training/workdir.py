@@ -149,16 +149,15 @@ def read_description(workdir):
         raise InputError(f"Received {path}, expected a run's configuration: {error}.") from error
 
 
-def tests_other_images(result, dataset):
-    """Whether a result is of other test images or labels than a `Dataset`'s.
+def has_other_test_images(result, test_digest):
+    """Whether a result is of other test images or labels than those of a `Dataset.test_digest`.
 
     One of earlier days does not say of which it is.
 
-    >>> import types
-    >>> tests_other_images({"test_digest": "ab"}, types.SimpleNamespace(test_digest="cd"))
-    True
+    >>> has_other_test_images({"test_digest": "ab"}, "cd"), has_other_test_images({}, "cd")
+    (True, False)
     """
-    return result.get("test_digest", dataset.test_digest) != dataset.test_digest
+    return result.get("test_digest", test_digest) != test_digest
 
 
 def write_metrics(workdir, history):

@@ -13,6 +13,7 @@ from rnn_mnist_tf import (
 )
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple, MultiRNNCell, RNNCell
 from tests.modes import EAGER_AND_GRAPH, traced
+from tests.rnn_cell.test_names import make_outer
 from tests.unroll.fakes import Counter, Nested, Plain, Replicator
 
 INPUTS = np.random.default_rng(0).standard_normal((3, 4, 2)).astype(np.float32)
@@ -84,24 +85,15 @@ def test_nested_steps():
     np.testing.assert_array_equal(state["others"][0], np.full((1, 3), 3.0))
 
 
-class EmbeddingCell(RNNCell):
+class EmbeddingCell(make_outer(RNNCell)):
     """Looks up the row of each id for the cell inside, as TF1's `EmbeddingWrapper` did."""
 
     def __init__(self, cell, table):
-        super().__init__(dtype="float32")
-        self.cell = cell
+        super().__init__(cell)
         self.table = tf.constant(table)
 
-    @property
-    def state_size(self):
-        return self.cell.state_size
-
-    @property
-    def output_size(self):
-        return self.cell.output_size
-
     def call(self, inputs, state):
-        return self.cell(tf.gather(self.table, inputs), state)
+        return self.inner(tf.gather(self.table, inputs), state)
 
 
 @EAGER_AND_GRAPH
