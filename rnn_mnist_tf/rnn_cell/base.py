@@ -3,19 +3,21 @@
 import contextlib
 import copy
 import random
-import re
 
 import keras
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
-from rnn_mnist_tf.rnn_cell.call_context import told_training, training_within
+from rnn_mnist_tf.rnn_cell.call_context import reading_as, told_training, training_within
 from rnn_mnist_tf.rnn_cell.checks import (
+    check_training,
     get_initializer,
     refuse_reuse,
     takes_argument,
     weight_options,
 )
+from rnn_mnist_tf.rnn_cell.copies import deep_copy_of
+from rnn_mnist_tf.rnn_cell.tf1_names import by_name, named_inside, snake_case
 
 PACKAGE = "rnn_mnist_tf"
 
@@ -27,16 +29,6 @@ def is_mixed(policy):
     (True, False)
     """
     return policy.compute_dtype != policy.variable_dtype
-
-
-def snake_case(name):
-    """Returns a class name the way TF1 turns it into a variable scope.
-
-    >>> snake_case("BasicLSTMCell"), snake_case("GRUCell"), snake_case("MultiRNNCell")
-    ('basic_lstm_cell', 'gru_cell', 'multi_rnn_cell')
-    """
-    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 class RNNCell(keras.layers.Layer):
@@ -76,7 +68,13 @@ class RNNCell(keras.layers.Layer):
         """Makes the object; of the arguments Keras keeps what a configuration can hold."""
         if isinstance(options.get("dtype"), tf.DType):
             options["dtype"] = options["dtype"].name
-        return super().__new__(cls, *arguments, **options)
+        cell = super().__new__(cls, *arguments, **options)
+        cell.__dict__["_made_with"] = arguments, options  # past Keras, which would track them
+        return cell
+
+    def __deepcopy__(self, memo):
+        """See `deep_copy_of`."""
+        return deep_copy_of(self, memo)
 
     def __init__(
         self, trainable=True, name=None, dtype=None, *, tf1_scope=None, _reuse=None, **kwargs
@@ -209,6 +207,7 @@ class RNNCell(keras.layers.Layer):
             `(output, next_state)`.
         """
         self.finish_init()
+        training = check_training(training)
         inputs = tf.nest.map_structure(_as_tensor, inputs)
         state = nest.pack_state_as(self.state_size, tf.nest.map_structure(_as_tensor, state))
         self.check_step(inputs, state)
@@ -233,7 +232,7 @@ class RNNCell(keras.layers.Layer):
             self.build(tf.nest.map_structure(lambda leaf: tuple(leaf.shape), inputs))
         training = told_training() if training is None else training
         taken = training is not None and takes_argument(type(self).call, "training")
-        with training_within(training):
+        with training_within(training), reading_as(self.compute_dtype):
             return self.call(inputs, state, **({"training": training} if taken else {}))
 
     def check_step(self, inputs, state, name="state"):
@@ -262,6 +261,8 @@ class RNNCell(keras.layers.Layer):
         name = options.pop("name", None)
         plain_name = name and name.replace("/", "_")
         variable = super().add_weight(initializer=initializer, name=plain_name, **options)
+        number = len(self._trainable_variables) + len(self._non_trainable_variables)
+        self._track_trackable(variable, f"weight_{number}")  # if it goes into a list or nowhere
         if name != plain_name:
             self.__dict__.setdefault("_slashed_names", {})[variable.name] = name
         return variable
@@ -270,21 +271,29 @@ class RNNCell(keras.layers.Layer):
         """See `add_weight`, of which this is TF1's other name."""
         return self.add_weight(*arguments, **options)
 
+    def _trackable_children(self, *arguments, **options):
+        """What `tf.train.Checkpoint` holds: cells and layers in lists and dicts too.
+
+        Keras keeps these in types of its own, which TensorFlow does not look into.
+        """
+        children = super()._trackable_children(*arguments, **options)
+        seen = {id(child) for child in children.values()}
+        inner = self._flatten_layers(include_self=False, recursive=False)
+        hidden = [layer for layer in inner if id(layer) not in seen]
+        return {**children, **{f"layer_{index}": layer for index, layer in enumerate(hidden)}}
+
     def build(self, inputs_shape):
         """Makes the variables; a cell without any has nothing to do."""
         del inputs_shape
 
-    def compute_output_shape(self, inputs_shape, state_shape=None):
+    def compute_output_shape(self, inputs_shape):
         """Returns the shapes of `(output, next_state)`."""
-        batch = inputs_shape[0]
+        batch = nest.first_shape(inputs_shape)[0]
+        return self.step_output_shape(inputs_shape), nest.sizes_to_shapes(self.state_size, batch)
 
-        def shape(size):
-            return (batch, *nest.size_to_shape(size))
-
-        return (
-            tf.nest.map_structure(shape, self.output_size),
-            tf.nest.map_structure(shape, self.state_size),
-        )
+    def step_output_shape(self, inputs_shape):
+        """Returns the shape of a step's output, nested like it, for inputs of a shape."""
+        return nest.sizes_to_shapes(self.output_size, nest.first_shape(inputs_shape)[0])
 
     @property
     def tf1_scope(self):
@@ -304,7 +313,7 @@ class RNNCell(keras.layers.Layer):
         They are the names that `add_weight` was given, and below the cell's scope those of the
         cells and, by their names, the layers inside. See `tf1_variables` for the whole names.
         """
-        return [(f"{self.tf1_scope}/{name}", variable) for name, variable in _named_inside(self)]
+        return [(f"{self.tf1_scope}/{name}", variable) for name, variable in named_inside(self)]
 
     def tf1_variables(self, scope=None):
         """Returns the cell's variables under the names that a TF1 checkpoint has for them.
@@ -331,20 +340,7 @@ class RNNCell(keras.layers.Layer):
         """
         if scope is None:
             scope = self._scope or "rnn"
-        prefix = f"{scope}/" if scope else ""
-        named = {}
-        seen = set()
-        for name, variable in self.tf1_named_variables() if self.built else []:
-            if id(variable) in seen:
-                continue
-            if f"{prefix}{name}" in named:
-                raise ValueError(
-                    f"Received two variables of the name {prefix}{name}, expected a name for each. "
-                    "Name the layers of the cell, or override tf1_named_variables."
-                )
-            seen.add(id(variable))
-            named[f"{prefix}{name}"] = variable
-        return named
+        return by_name(self.tf1_named_variables() if self.built else [], scope)
 
     def set_scope(self, scope):
         """Remembers the scope of the first loop that runs the cell, for `tf1_variables`."""
@@ -406,20 +402,6 @@ def _cells_inside(layer):
     for inner in layer._flatten_layers(include_self=False, recursive=False):
         cells += [inner] if isinstance(inner, RNNCell) else _cells_inside(inner)
     return cells
-
-
-def _named_inside(layer):
-    """A layer's own variables by name, then those of the cells and layers inside, below theirs."""
-    named = []
-    for inner in layer._flatten_layers(include_self=False, recursive=False):
-        if isinstance(inner, RNNCell):
-            named += inner.tf1_named_variables()
-        else:
-            named += [(f"{inner.name}/{name}", variable) for name, variable in _named_inside(inner)]
-    seen = {id(variable) for _, variable in named}
-    slashed = layer.__dict__.get("_slashed_names", {})
-    own = [variable for variable in layer.weights if id(variable) not in seen]
-    return [*((slashed.get(one.name, one.name), one) for one in own), *named]
 
 
 def _as_tensor(value):

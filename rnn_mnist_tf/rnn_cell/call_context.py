@@ -1,8 +1,9 @@
-"""What Keras tells the layers inside a layer: whether they train."""
+"""What Keras tells the layers inside a layer: whether they train, in which dtype they compute."""
 
 import contextlib
 
 import keras
+from keras.src.backend import AutocastScope  # Keras has no public one
 
 _LAYER = keras.layers.Layer(name="call_context")  # Keras asks for one
 
@@ -40,6 +41,20 @@ def training_within(training=None):
         context.set_value("depth", depth)
         if depth == 0:
             _LAYER._maybe_reset_call_context()
+
+
+def reading_as(dtype):
+    """Makes variables be read as in the call of a layer that computes in `dtype`.
+
+    Keras reads them in the dtype of the layer around, and so it would those of another layer in it
+    whose own call has not begun.
+
+    >>> variable = keras.Variable([1 / 3])
+    >>> with reading_as("float16"):
+    ...     variable.value.dtype.name
+    'float16'
+    """
+    return AutocastScope(dtype)
 
 
 def is_inside(layer, kind):

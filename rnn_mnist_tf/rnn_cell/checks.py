@@ -69,6 +69,26 @@ expected a float dtype; cast it first.
         )
 
 
+def check_training(training):
+    """Returns None, True or False; 0 and other values that are false mean False.
+
+    Raises:
+        ValueError: a tensor whose value is not known before the run.
+
+    >>> check_training(None), check_training(0), check_training(tf.constant(True))
+    (None, False, True)
+    """
+    if training is None or isinstance(training, bool):
+        return training
+    value = tf.get_static_value(training) if isinstance(training, tf.Tensor) else training
+    if value is None:
+        raise ValueError(
+            "Received training as a tensor whose value is known only when the graph runs, expected "
+            "None, True or False. Trace one tf.function for each."
+        )
+    return bool(value)
+
+
 def refuse_reuse(reuse):
     """Raises `ValueError` for a true `reuse`: here an object is its variables.
 
@@ -194,14 +214,27 @@ _KERAS_ACTIVATIONS = {
 }
 
 
+def hard_sigmoid(x):
+    """Returns TF1's `clip(0.2 x + 0.5, 0, 1)`; `keras.activations.hard_sigmoid` has `x / 6 + 0.5`.
+
+    >>> round(float(hard_sigmoid(1.0)), 4), round(float(keras.activations.hard_sigmoid(1.0)), 4)
+    (0.7, 0.6667)
+    """
+    return tf.clip_by_value(0.2 * tf.convert_to_tensor(x) + 0.5, 0, 1)
+
+
 def get_activation(activation):
-    """Returns an activation from a callable, a Keras name or nothing, which means tanh.
+    """Returns an activation from a callable, a name or nothing, which means tanh.
+
+    A name is Keras's, but `hard_sigmoid`, of which Keras 3 has another than TF1, is TF1's.
 
     >>> get_activation(None) is keras.activations.tanh, get_activation("relu").__name__
     (True, 'relu')
     """
     if not activation:
         return keras.activations.tanh
+    if activation == "hard_sigmoid":
+        return hard_sigmoid
     if callable(activation):
         activation = _KERAS_ACTIVATIONS.get(activation, activation)
     return keras.activations.get(activation)
@@ -217,6 +250,10 @@ def serialize_activation(activation):
     >>> serialize_activation(keras.activations.relu)
     'relu'
     """
+    if activation is hard_sigmoid:
+        return "hard_sigmoid"
+    if activation is keras.activations.hard_sigmoid:
+        return keras.saving.serialize_keras_object(activation)
     serialized = keras.activations.serialize(activation)
     if isinstance(serialized, str) and activation is not keras.activations.get(serialized):
         raise ValueError(

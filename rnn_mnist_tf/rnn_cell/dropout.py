@@ -10,6 +10,7 @@ import tensorflow as tf
 from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, is_mixed
 from rnn_mnist_tf.rnn_cell.call_context import is_inside
+from rnn_mnist_tf.rnn_cell.checks import check_training
 from rnn_mnist_tf.rnn_cell.inner import call_cell
 from rnn_mnist_tf.rnn_cell.lstm_state import LSTMStateTuple
 from rnn_mnist_tf.rnn_cell.tf1_attributes import tf1_attributes
@@ -147,9 +148,9 @@ class DropoutWrapper(CellWrapper):
         self.input_size = input_size
         if input_size is not None:
             self.input_size = tf.nest.map_structure(nest.plain_size, input_size)
-        self.seed = seed
+        self.seed = None if seed is None else int(seed)
         self.dropout_state_filter_visitor = dropout_state_filter_visitor
-        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.seed_generator = keras.random.SeedGenerator(self.seed)
         self._seed_state = self.seed_generator.state.value  # for SavedModels, which look for it
         self._masks = None
         if self.variational_recurrent:
@@ -170,6 +171,7 @@ class DropoutWrapper(CellWrapper):
 
     def call(self, inputs, state, training=None):
         """Runs the inner cell between the drops."""
+        training = check_training(training)
         if training is None and is_inside(self, RNNCell):
             training = False  # as for any layer of Keras's
         if training is False:

@@ -46,11 +46,11 @@ def initial_state_of(cell, batch_size, dtype):
     >>> initial_state_of(GRUCell(4), 2, tf.float32).shape
     TensorShape([2, 4])
     """
-    if takes_argument(getattr(cell.get_initial_state, "__func__", cell.get_initial_state), "dtype"):
-        return cell.get_initial_state(batch_size=batch_size, dtype=dtype)
-    state = cell.get_initial_state(batch_size=batch_size)  # a cell made for Keras 3
+    function = getattr(cell.get_initial_state, "__func__", cell.get_initial_state)
+    asked = {"dtype": dtype} if takes_argument(function, "dtype") else {}  # Keras 3's have none
+    state = cell.get_initial_state(batch_size=batch_size, **asked)
     state = nest.pack_state_as(cell.state_size, state, "get_initial_state()")
-    return tf.nest.map_structure(functools.partial(cast_floating, dtype), state)
+    return state if asked else tf.nest.map_structure(functools.partial(cast_floating, dtype), state)
 
 
 def zero_state_of(cell, batch_size, dtype):
@@ -75,6 +75,18 @@ def cast_floating(dtype, leaf):
         return leaf
     leaf = tf.convert_to_tensor(leaf)
     return tf.cast(leaf, dtype) if leaf.dtype.is_floating else leaf
+
+
+def step_output_shape_of(cell, inputs_shape):
+    """Returns the shape of what a step of a cell gives, nested like it.
+
+    >>> from rnn_mnist_tf.rnn_cell import GRUCell
+    >>> step_output_shape_of(GRUCell(4), (2, 3))
+    (2, 4)
+    """
+    if isinstance(cell, RNNCell):
+        return cell.step_output_shape(inputs_shape)
+    return nest.sizes_to_shapes(cell.output_size, nest.first_shape(inputs_shape)[0])
 
 
 def build_inner(cell, inputs_shape):

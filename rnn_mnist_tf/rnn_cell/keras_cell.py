@@ -6,11 +6,12 @@ import re
 import keras
 import tensorflow as tf
 
-from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell, snake_case
+from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell
 from rnn_mnist_tf.rnn_cell.checks import serialize_activation
 from rnn_mnist_tf.rnn_cell.inner import (
     build_inner,
     call_cell,
+    initial_state_of,
     run_scope_of,
     serialize_cell,
     track_for_checkpoints,
@@ -18,6 +19,7 @@ from rnn_mnist_tf.rnn_cell.inner import (
     zero_state_of,
 )
 from rnn_mnist_tf.rnn_cell.lstm_state import LSTMStateTuple
+from rnn_mnist_tf.rnn_cell.tf1_names import snake_case
 
 
 def as_rnn_cell(cell):
@@ -28,7 +30,15 @@ def as_rnn_cell(cell):
     """
     if isinstance(cell, RNNCell):
         cell.finish_init()
-    return KerasCell(cell) if isinstance(cell, KerasCell.TAKEN) else cell
+    return KerasCell(cell) if _has_state_of_keras(cell) else cell
+
+
+def _has_state_of_keras(cell):
+    """Whether a cell is one of Keras's, or derived from one and has the state that it had."""
+    if isinstance(cell, keras.layers.StackedRNNCells) or not isinstance(cell, KerasCell.TAKEN):
+        return isinstance(cell, keras.layers.StackedRNNCells)
+    parts = 2 if isinstance(cell, keras.layers.LSTMCell) else 1
+    return tf.nest.flatten(cell.state_size) == [cell.units] * parts
 
 
 def _named(layer):
@@ -109,10 +119,14 @@ class KerasCell(RNNCell):
         return self.cell.output_size
 
     def zero_state(self, batch_size, dtype):
-        """Returns zeros; of a stack the cells' own zero states."""
-        if self._layers_of_stack is None:
-            return super().zero_state(batch_size, dtype)
-        return tuple(zero_state_of(layer, batch_size, dtype) for layer in self._layers_of_stack)
+        """Returns the Keras cell's start: zeros, if it is not a user's. Of a stack its cells'."""
+        if self._layers_of_stack is not None:
+            return tuple(zero_state_of(layer, batch_size, dtype) for layer in self._layers_of_stack)
+        start = initial_state_of(self.cell, batch_size, dtype)
+        if isinstance(self.cell, keras.layers.LSTMCell):
+            h, c = start
+            return LSTMStateTuple(c, h)
+        return tf.nest.flatten(start)[0]
 
     def build(self, inputs_shape):
         """Builds the Keras cell."""

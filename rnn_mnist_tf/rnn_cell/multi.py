@@ -15,11 +15,13 @@ from rnn_mnist_tf.rnn_cell.inner import (
     named_variables_of,
     run_scope_of,
     serialize_cell,
+    step_output_shape_of,
     track_for_checkpoints,
     zero_state_of,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 from rnn_mnist_tf.rnn_cell.tf1_attributes import tf1_attributes
+from rnn_mnist_tf.rnn_cell.tf1_names import snake_case
 
 
 @tf1_attributes("cells", "state_is_tuple")
@@ -103,7 +105,7 @@ class MultiRNNCell(RNNCell):
         """Builds each cell for the output of the one before."""
         for cell in self.cells:
             build_inner(cell, inputs_shape)
-            inputs_shape = _output_shape(cell)
+            inputs_shape = step_output_shape_of(cell, inputs_shape)
 
     @contextlib.contextmanager
     def run_scope(self, batch_size, inputs_shape, training=None):
@@ -111,24 +113,22 @@ class MultiRNNCell(RNNCell):
         with contextlib.ExitStack() as stack:
             for cell in self.cells:
                 stack.enter_context(run_scope_of(cell, batch_size, inputs_shape, training))
-                inputs_shape = _output_shape(cell)
+                inputs_shape = step_output_shape_of(cell, inputs_shape)
             yield
 
     def check_step(self, inputs, state, name="state"):
         """Raises `ValueError` for what one of the cells cannot take."""
         if not self.state_is_tuple:
             return
-        first = tf.nest.flatten(inputs)[0]
-        batch, dtype = tf.TensorShape(first.shape), first.dtype
+        dtype = tf.as_dtype(tf.nest.flatten(inputs)[0].dtype)
+        if not dtype.is_floating:
+            dtype = tf.as_dtype(self.compute_dtype)  # of what a cell that takes ids gives on
+        shape = tf.nest.map_structure(_static_shape, inputs)
         for index, (cell, cell_state) in enumerate(zip(self.cells, state)):
             if isinstance(cell, RNNCell):
                 cell.check_step(inputs, cell_state, f"{name}[{index}]")
-            inputs = tf.nest.map_structure(
-                lambda size: tf.TensorSpec(
-                    [batch[0] if batch.rank else None, *nest.size_to_shape(size)], dtype
-                ),
-                cell.output_size,
-            )
+            shape = step_output_shape_of(cell, shape)
+            inputs = nest.map_shapes(lambda one: tf.TensorSpec(one, dtype), shape)
 
     def call(self, inputs, state, training=None):
         """Runs the cells in turn."""
@@ -142,10 +142,16 @@ class MultiRNNCell(RNNCell):
             new_states.append(new_state)
         return output, tuple(new_states) if self.state_is_tuple else tf.concat(new_states, 1)
 
+    def step_output_shape(self, inputs_shape):
+        """Returns the last cell's."""
+        for cell in self.cells:
+            inputs_shape = step_output_shape_of(cell, inputs_shape)
+        return inputs_shape
+
     @property
     def tf1_scope(self):
         """See `RNNCell.tf1_scope`; the layer's name has no part in it."""
-        return "multi_rnn_cell" if self._own_scope is None else self._own_scope
+        return snake_case(type(self).__name__) if self._own_scope is None else self._own_scope
 
     def tf1_named_variables(self):
         """See `RNNCell.tf1_named_variables`."""
@@ -177,6 +183,5 @@ class MultiRNNCell(RNNCell):
         return cls(**config)
 
 
-def _output_shape(cell):
-    """The shape of a cell's output, nested like it, of any batch."""
-    return tf.nest.map_structure(lambda size: (None, *nest.size_to_shape(size)), cell.output_size)
+def _static_shape(tensor):
+    return tuple(tensor.shape) if tf.TensorShape(tensor.shape).rank else (None,)

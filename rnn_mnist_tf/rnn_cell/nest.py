@@ -24,6 +24,15 @@ def size_to_shape(size):
     raise TypeError(f"Received size={size!r}, expected an int or a tf.TensorShape.")
 
 
+def sizes_to_shapes(sizes, batch):
+    """Returns the shapes of a batch of rows, nested like their sizes.
+
+    >>> sizes_to_shapes([3, tf.TensorShape([2, 3])], None)
+    [(None, 3), (None, 2, 3)]
+    """
+    return tf.nest.map_structure(lambda size: (batch, *size_to_shape(size)), sizes)
+
+
 def plain_size(size):
     """Returns a size as an int where one will do, and as a `tf.TensorShape` elsewhere.
 
@@ -35,6 +44,29 @@ def plain_size(size):
     """
     shape = size_to_shape(size)
     return shape[0] if len(shape) == 1 else tf.TensorShape(shape)
+
+
+def map_shapes(function, shapes):
+    """Applies a function to each shape of a nest, in which a shape is a sequence of sizes.
+
+    >>> map_shapes(len, {"left": [(None, 3), (None, 4, 5)]})
+    {'left': [2, 3]}
+    """
+    parts = list(shapes.values()) if isinstance(shapes, dict) else list(shapes)
+    if isinstance(shapes, dict) or any(isinstance(part, (dict, list, tuple)) for part in parts):
+        return rebuild(shapes, [map_shapes(function, part) for part in parts])
+    return function(shapes)
+
+
+def first_shape(shapes):
+    """Returns the first shape of a nest, in which a shape is a sequence of sizes.
+
+    >>> first_shape({"left": [(None, 3), (None, 4)]})
+    (None, 3)
+    """
+    first = []
+    map_shapes(first.append, shapes)
+    return first[0]
 
 
 def sizes_to_config(sizes):

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import PACKAGE, RNNCell
 from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.inner import (
@@ -11,6 +12,7 @@ from rnn_mnist_tf.rnn_cell.inner import (
     named_variables_of,
     run_scope_of,
     serialize_cell,
+    step_output_shape_of,
     with_cell,
     zero_state_of,
 )
@@ -74,6 +76,12 @@ class CellWrapper(RNNCell):
         """Builds the inner cell."""
         build_inner(self.cell, inputs_shape)
 
+    def step_output_shape(self, inputs_shape):
+        """Returns the inner cell's."""
+        if type(self).output_size is not CellWrapper.output_size:
+            return super().step_output_shape(inputs_shape)
+        return step_output_shape_of(self.cell, inputs_shape)
+
     def take_scope(self, scope):
         """Names the inner cell's variables, as TF1 hands the scope of a step on to it."""
         if isinstance(self.cell, RNNCell):
@@ -123,6 +131,20 @@ class ResidualWrapper(CellWrapper):
         """Runs the inner cell and adds its inputs."""
         output, new_state = call_cell(self.cell, inputs, state, training)
         return (self.residual_fn or _add)(inputs, output), new_state
+
+    def step_output_shape(self, inputs_shape):
+        """Returns the inner cell's, or what `residual_fn`, traced once, makes of it."""
+        output_shape = super().step_output_shape(inputs_shape)
+        if self.residual_fn is None:
+            return output_shape
+        shapes = inputs_shape, output_shape
+        known = self.__dict__.setdefault("_shapes_of_residual", {})
+        if str(shapes) not in known:
+            specs = nest.map_shapes(lambda one: tf.TensorSpec(one, self.compute_dtype), shapes)
+            traced = tf.function(self.residual_fn, autograph=False).get_concrete_function(*specs)
+            outputs = traced.structured_outputs
+            known[str(shapes)] = tf.nest.map_structure(lambda one: tuple(one.shape), outputs)
+        return known[str(shapes)]
 
     def get_config(self):
         """Returns the constructor's arguments."""

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell.base import RNNCell
-from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
+from rnn_mnist_tf.rnn_cell.call_context import training_within
+from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell, check_training
 from rnn_mnist_tf.rnn_cell.inner import build_inner, call_cell, run_scope_of
 from rnn_mnist_tf.rnn_cell.keras_cell import as_rnn_cell
 from rnn_mnist_tf.unroll.fused import find_kernel
@@ -127,6 +128,7 @@ def run_cell(
         raise ValueError(
             f"Received implementation={implementation!r}, expected one of {IMPLEMENTATIONS}."
         )
+    training = check_training(training)
     lengths = check_lengths(sequence_length, sequence.batch_size)
     dtype = prepare_cell(cell, tf.nest.flatten(sequence.inputs)[0].dtype, dtype, scope)
     build_inner(cell, sequence.step_shape)
@@ -143,7 +145,8 @@ def run_cell(
     if kernel is not None:
         outputs, state = kernel(cell, sequence, state, lengths)
     else:
-        with run_scope_of(cell, sequence.batch_size, sequence.step_shape, training):
+        scope_of_run = run_scope_of(cell, sequence.batch_size, sequence.step_shape, training)
+        with training_within(), scope_of_run:  # layers after the loop are not told what steps are
             outputs, state = run_loop(
                 lambda x, s: call_cell(cell, x, s, training),
                 sequence,

@@ -15,6 +15,7 @@ from rnn_mnist_tf.rnn_cell import (
     LSTMStateTuple,
     MultiRNNCell,
 )
+from rnn_mnist_tf.rnn_cell.call_context import reading_as
 from rnn_mnist_tf.unroll.block_gru import block_basic_rnn, block_gru
 from rnn_mnist_tf.unroll.block_lstm import block_lstm, last_state
 from rnn_mnist_tf.unroll.loop import in_xla, loop_bound
@@ -119,10 +120,11 @@ def basic_rnn_kernel(cell, sequence, state, lengths=None):
 
 def _weights(cell):
     """The cell's variables as tensors of its compute dtype, in TF1's order."""
-    return [
-        tf.cast(tf.convert_to_tensor(variable), cell.compute_dtype)
-        for _, variable in cell.tf1_named_variables()
-    ]
+    with reading_as(cell.compute_dtype):
+        return [
+            tf.cast(tf.convert_to_tensor(variable), cell.compute_dtype)
+            for _, variable in cell.tf1_named_variables()
+        ]
 
 
 def _run_kernel(run, cell, sequence, state, lengths):

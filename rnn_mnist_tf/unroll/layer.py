@@ -77,21 +77,20 @@ class DynamicRNN(keras.layers.Layer):
 
     def _step_shape(self, shape):
         """The shape of one step's inputs, nested like `shape`."""
-        return _map_shapes(
+        return nest.map_shapes(
             lambda one: (one[1] if self.time_major else one[0], *one[2:]),
             shape,
         )
 
     def compute_output_shape(self, inputs_shape):
         """Returns the shapes of `(outputs, state)`, or of the outputs alone."""
-        first = []
-        _map_shapes(first.append, inputs_shape)
-        batch = first[0][1 if self.time_major else 0]
+        first = nest.first_shape(inputs_shape)
+        batch = first[1 if self.time_major else 0]
 
         def of_rows(*lead):
             return lambda size: (*lead, *nest.size_to_shape(size))
 
-        outputs = tf.nest.map_structure(of_rows(*first[0][:2]), self.cell.output_size)
+        outputs = tf.nest.map_structure(of_rows(*first[:2]), self.cell.output_size)
         state = tf.nest.map_structure(of_rows(batch), self.cell.state_size)
         return (outputs, state) if self.return_state else outputs
 
@@ -107,6 +106,14 @@ class DynamicRNN(keras.layers.Layer):
         if not self.return_state:
             return masks
         return masks, tf.nest.map_structure(lambda _: None, self.cell.state_size)
+
+    def __call__(self, inputs, *arguments, **options):
+        """Runs the layer; lengths become whole first, as Keras would cut them to half precision."""
+        if arguments:
+            arguments = (_whole(arguments[0]), *arguments[1:])
+        if "sequence_length" in options:
+            options["sequence_length"] = _whole(options["sequence_length"])
+        return super().__call__(inputs, *arguments, **options)
 
     def call(
         self,
@@ -160,13 +167,10 @@ class DynamicRNN(keras.layers.Layer):
         return cls(**with_cell(config, custom_objects))
 
 
-def _map_shapes(function, shapes):
-    """Applies a function to each shape of a nest, in which a shape is a sequence of sizes."""
-    if isinstance(shapes, dict):
-        return {key: _map_shapes(function, value) for key, value in shapes.items()}
-    if any(isinstance(part, (dict, list, tuple)) for part in shapes):
-        return tuple(_map_shapes(function, part) for part in shapes)
-    return function(shapes)
+def _whole(lengths):
+    """Lengths of floating point as int32, and any others as they are."""
+    dtype = keras.backend.standardize_dtype(getattr(lengths, "dtype", "int32"))
+    return keras.ops.cast(lengths, "int32") if keras.backend.is_float_dtype(dtype) else lengths
 
 
 def _find_mask(masks):

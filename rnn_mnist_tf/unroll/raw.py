@@ -4,6 +4,8 @@ import tensorflow as tf
 
 from rnn_mnist_tf.rnn_cell import nest
 from rnn_mnist_tf.rnn_cell.base import RNNCell
+from rnn_mnist_tf.rnn_cell.call_context import training_within
+from rnn_mnist_tf.rnn_cell.checks import check_training
 from rnn_mnist_tf.rnn_cell.inner import build_inner, call_cell, run_scope_of
 from rnn_mnist_tf.unroll.dynamic import check_cell, prepare_cell
 from rnn_mnist_tf.unroll.loop import check_structure, copy_through, keep_rows
@@ -55,6 +57,7 @@ def raw_rnn(
     TensorShape([4, 2, 3])
     """
     cell = check_cell(cell)
+    training = check_training(training)
     if not callable(loop_fn):
         raise TypeError(f"loop_fn must be a callable. Received loop_fn={loop_fn!r}.")
     zero = tf.constant(0)
@@ -99,7 +102,7 @@ def raw_rnn(
         finished = tf.logical_or(finished, next_finished)
         return time + 1, finished, next_inputs, next_state, targets, next_loop_state
 
-    with run_scope_of(cell, batch, step_shape, training):
+    with training_within(), run_scope_of(cell, batch, step_shape, training):
         _, _, _, state, targets, loop_state = tf.while_loop(
             lambda time, finished, *_: tf.logical_not(tf.reduce_all(finished)),
             body,

@@ -225,9 +225,11 @@ def starting_state(cell, sequence, initial_state, dtype):
             "If there is no initial_state, you must give a dtype. Received initial_state=None, "
             "dtype=None; pass dtype=tf.float32."
         )
-    if not hasattr(cell, "get_initial_state"):
-        return cell.zero_state(sequence.batch_size, dtype)
-    return initial_state_of(cell, sequence.batch_size, dtype)
+    if hasattr(cell, "get_initial_state"):
+        state = initial_state_of(cell, sequence.batch_size, dtype)
+    else:
+        state = cell.zero_state(sequence.batch_size, dtype)
+    return tf.nest.map_structure(as_leaf, state)
 
 
 def _check_rows_at_run_time(batch_size, leaf):

@@ -17,7 +17,6 @@ from rnn_mnist_tf.rnn_cell import (
     ResidualWrapper,
     RNNCell,
 )
-from rnn_mnist_tf.rnn_cell.base import snake_case
 from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell, check_floating, get_activation
 
 
@@ -114,23 +113,6 @@ def test_initial_state_errors(options, message):
     """Too little, or two that disagree, is an error."""
     with pytest.raises(ValueError, match=message):
         GRUCell(4).get_initial_state(**options)
-
-
-@pytest.mark.parametrize(
-    ("name", "scope"),
-    [
-        ("BasicRNNCell", "basic_rnn_cell"),
-        ("GRUCell", "gru_cell"),
-        ("BasicLSTMCell", "basic_lstm_cell"),
-        ("LSTMCell", "lstm_cell"),
-        ("MultiRNNCell", "multi_rnn_cell"),
-        ("AttentionCellWrapper", "attention_cell_wrapper"),
-        ("GridLSTMCell", "grid_lstm_cell"),
-    ],
-)
-def test_snake_case(name, scope):
-    """Class names become TF1's scopes."""
-    assert snake_case(name) == scope
 
 
 class HasOnlyZeroState:
@@ -358,5 +340,33 @@ def test_sizes_must_be_defined():
 def test_output_shape():
     """Shapes of output and state are known without a call."""
     output, state = NestedCell().compute_output_shape((7, 3))
+    assert output == (7, 3)
+    assert state["rows"] == ((7, 3), (7, 2, 4))
+
+
+class OtherNames(RNNCell):
+    """A cell whose arguments have names of their own."""
+
+    state_size = output_size = 4
+
+    def call(self, x, h):
+        """Sums up."""
+        return h + tf.reduce_sum(x, 1, keepdims=True), h
+
+
+def test_a_symbolic_step_of_arguments_of_any_name():
+    """Keras asks for a cell's shapes by the names of its arguments, of which TF1 says nothing."""
+    inputs, state = keras.Input((3,)), keras.Input((4,))
+    output, new_state = OtherNames()(inputs, state)
+    assert output.shape == new_state.shape == (None, 4)
+    received = keras.Model([inputs, state], output)([tf.ones([2, 3]), tf.ones([2, 4])])
+    np.testing.assert_array_equal(received, np.full([2, 4], 4.0))
+
+
+def test_output_shape_for_nested_inputs():
+    """The batch is that of the first tensor."""
+    output, state = NestedCell().compute_output_shape(
+        {"left": (7, 2), "right": ((7, 3), (7, 2, 2))}
+    )
     assert output == (7, 3)
     assert state["rows"] == ((7, 3), (7, 2, 4))

@@ -380,3 +380,35 @@ def test_device_is_saved():
     config = keras.saving.serialize_keras_object(DeviceWrapper(GRUCell(4), "/cpu:0"))
     cell = keras.saving.deserialize_keras_object(config)
     assert (cell.device, cell.cell.num_units) == ("/cpu:0", 4)
+
+
+class OfKeras2(Bare):
+    """The same with Keras 2's signature."""
+
+    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
+        """Returns ones, in a list."""
+        return [tf.ones([batch_size, self.state_size], dtype or tf.float32)]
+
+
+class OfNumPy:
+    """A plain cell whose start NumPy makes."""
+
+    state_size = output_size = 3
+
+    def zero_state(self, batch_size, dtype):
+        """Returns ones."""
+        return np.ones([batch_size, 3], tf.as_dtype(dtype).as_numpy_dtype)
+
+    def __call__(self, inputs, state):
+        """Adds."""
+        return state + inputs, state + inputs
+
+
+@EAGER_AND_GRAPH
+@pytest.mark.parametrize("lengths", [None, [5, 2]])
+@pytest.mark.parametrize("kind", [lambda: OfKeras2(3), OfNumPy])
+def test_starts_of_other_forms(kind, lengths, in_graph):
+    """A bare state in a list by Keras 2's signature, and arrays."""
+    _, state = traced(lambda: dynamic_rnn(kind(), INPUTS, lengths, dtype=tf.float32), in_graph)()
+    expected = np.array([[6.0], [6.0 if lengths is None else 3.0]])
+    np.testing.assert_array_equal(state, expected * np.ones([2, 3]))

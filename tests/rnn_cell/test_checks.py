@@ -4,16 +4,19 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tensorflow.python.keras import activations as tf1_activations
 
 from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import (
     AttentionCellWrapper,
+    BasicRNNCell,
     DropoutWrapper,
     GridLSTMCell,
     GRUCell,
     LSTMCell,
     MultiRNNCell,
     RNNCell,
+    checks,
 )
 
 INPUTS = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
@@ -190,3 +193,21 @@ def test_keras_initializers_by_name():
         GRUCell(2, kernel_initializer="orthogonal").kernel_initializer,
         keras.initializers.Orthogonal,
     )
+
+
+X = np.linspace(-4, 4, 33).astype(np.float32)
+
+
+def test_hard_sigmoid_is_tf1_s():
+    """The name means TF1's function, Keras 3's has to be given itself; both are saved as such."""
+    line = np.clip(0.2 * X + 0.5, 0, 1)
+    np.testing.assert_allclose(checks.hard_sigmoid(X), line, rtol=1e-6)
+    np.testing.assert_allclose(tf1_activations.get("hard_sigmoid")(tf.constant(X)), line, rtol=1e-6)
+    for given, function in (
+        ("hard_sigmoid", checks.hard_sigmoid),
+        (keras.activations.hard_sigmoid, keras.activations.hard_sigmoid),
+        (keras.ops.hard_sigmoid, keras.activations.hard_sigmoid),
+    ):
+        cell = BasicRNNCell(4, activation=given)
+        assert cell.activation is function
+        assert BasicRNNCell.from_config(cell.get_config()).activation is function

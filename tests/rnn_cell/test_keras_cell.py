@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import GRUCell, LSTMStateTuple, MultiRNNCell
 from rnn_mnist_tf.rnn_cell.checks import assert_like_rnncell
 from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell, as_rnn_cell
@@ -193,3 +194,53 @@ def test_dropout_inside_keras_s_own_loop():
     first, second = (layer(tf.ones([2, 5, 6]), training=True) for _ in range(2))
     assert not np.array_equal(first, second)
     assert layer(tf.ones([3, 5, 6]), training=True).shape == (3, 5, 3)
+
+
+class FromOnes(layers.GRUCell):
+    """A user's cell with a start of its own, learned in earnest."""
+
+    def get_initial_state(self, batch_size=None):
+        """Returns ones."""
+        return [tf.ones([batch_size, self.units])]
+
+
+class FromParts(layers.LSTMCell):
+    """The same for the two parts of a state, Keras's order."""
+
+    def get_initial_state(self, batch_size=None):
+        """Returns h of ones and c of twos."""
+        return [tf.fill([batch_size, self.units], value) for value in (1.0, 2.0)]
+
+
+class Counts(layers.SimpleRNNCell):
+    """A user's cell with a state of its own: its steps are counted beside it."""
+
+    def __init__(self, units):
+        super().__init__(units)
+        self.state_size = [units, 1]
+
+    def get_initial_state(self, batch_size=None):
+        """Returns zeros."""
+        return [tf.zeros([batch_size, size]) for size in self.state_size]
+
+    def call(self, sequence, states, training=False):
+        """Runs Keras's step and counts it."""
+        output, (state,) = super().call(sequence, states[:1], training)
+        return output, [state, states[1] + 1]
+
+
+@pytest.mark.parametrize("kind", [FromOnes, FromParts, Counts])
+@pytest.mark.parametrize("in_stack", [False, True])
+def test_users_cells_derived_from_keras_s(kind, in_stack):
+    """Start and state are theirs, as in Keras's own loop."""
+    inputs = tf.random.stateless_normal([2, 5, 3], [1, 2])
+    cell = kind(4)
+    expected = layers.RNN(cell, return_sequences=True)(inputs)
+    outputs, state = dynamic_rnn(stack(cell) if in_stack else cell, inputs, dtype=tf.float32)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    state = state[0] if in_stack else state
+    if kind is Counts:
+        np.testing.assert_array_equal(state[1], [[5], [5]])
+    elif kind is FromParts:
+        start = as_rnn_cell(cell).zero_state(2, tf.float32)
+        assert (float(start.c[0, 0]), float(start.h[0, 0])) == (2, 1)

@@ -10,15 +10,20 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import (
     BasicLSTMCell,
     BasicRNNCell,
+    DeviceWrapper,
+    DropoutWrapper,
     GRUCell,
     LSTMCell,
     LSTMStateTuple,
     MultiRNNCell,
+    ResidualWrapper,
 )
 from tests import reference
+from tests.modes import EAGER_AND_GRAPH, traced
 from tests.rnn_cell.stepping import (
     assert_close,
     assert_same_steps,
@@ -286,3 +291,48 @@ def test_wrong_state(state, message):
 def test_argument_order():
     """Arguments come in TF1's order."""
     assert MultiRNNCell([GRUCell(3)], False).state_size == 3
+
+
+@EAGER_AND_GRAPH
+@pytest.mark.parametrize("implementation", ["loop", "auto"])
+@pytest.mark.parametrize(
+    "outer", [lambda cell: DeviceWrapper(cell, "/cpu:0"), DropoutWrapper, lambda cell: cell]
+)
+def test_a_layer_of_another_width_than_its_cell_s(outer, implementation, in_graph):
+    """`residual_fn` may join inputs and outputs; each layer is built for what it is given."""
+
+    def join(inputs, outputs):
+        return tf.concat([inputs, outputs], 1)
+
+    lower, upper = GRUCell(3), BasicLSTMCell(2)
+    stack = MultiRNNCell([outer(ResidualWrapper(lower, join)), upper])
+    inputs = tf.random.stateless_normal([2, 5, 4], [1, 2])
+    run = traced(
+        lambda: dynamic_rnn(stack, inputs, dtype=tf.float32, implementation=implementation),
+        in_graph,
+    )
+    outputs, (low, high) = run()
+    between, expected_low = dynamic_rnn(lower, inputs, dtype=tf.float32)
+    expected, expected_high = dynamic_rnn(upper, tf.concat([inputs, between], 2), dtype=tf.float32)
+    np.testing.assert_allclose(outputs, expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(low, expected_low, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(high.c, expected_high.c, rtol=1e-5, atol=1e-6)
+    assert upper.kernel.shape == (4 + 3 + 2, 8)
+
+
+class Halves(ResidualWrapper):
+    """A wrapper of a user's that says another output size."""
+
+    output_size = property(lambda self: self.cell.output_size // 2)
+
+    def call(self, inputs, state, training=None):
+        output, state = self.cell(inputs, state)
+        return output[:, : self.output_size], state
+
+
+def test_a_wrapper_s_own_output_size():
+    """It holds, not that of the cell inside."""
+    stack = MultiRNNCell([Halves(GRUCell(4)), GRUCell(3)])
+    outputs, _ = dynamic_rnn(stack, tf.ones([2, 5, 4]), dtype=tf.float32)
+    assert outputs.shape == (2, 5, 3)
+    assert stack.compute_output_shape((2, 4)) == ((2, 3), ((2, 4), (2, 3)))

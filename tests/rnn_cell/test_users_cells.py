@@ -17,7 +17,7 @@ from rnn_mnist_tf.rnn_cell import (
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell
 from tests.modes import EAGER_AND_GRAPH, traced
-from tests.rnn_cell.test_names import make_outer
+from tests.rnn_cell.test_tf1_names import make_outer
 
 Outer = make_outer(RNNCell)
 INPUTS = tf.ones([2, 5, 3])

@@ -1,5 +1,6 @@
 """Whole-sequence kernels against the step-by-step loop: numbers, first and second derivatives."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -319,3 +320,32 @@ def test_forward_mode(kind):
     step = 1e-2 * direction
     slope = (run("fused", problem.inputs + step) - run("fused", problem.inputs - step)) / 2e-2
     np.testing.assert_allclose(accumulator.jvp(outputs), slope, atol=2e-3)
+
+
+@EACH_CELL
+@EAGER_AND_GRAPH
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_inside_a_layer_of_half_precision(policy, in_graph, kind):
+    """A float32 cell keeps float32 weights there, as a layer inside a layer of Keras's does."""
+
+    class Outer(keras.layers.Layer):
+        """A layer with a loop."""
+
+        def __init__(self, implementation, **options):
+            super().__init__(**options)
+            self.cell, self.implementation = problem.cell, implementation
+
+        def call(self, inputs):
+            """Runs the loop in single precision."""
+            inputs = tf.cast(inputs, tf.float32)
+            return dynamic_rnn(
+                self.cell, inputs, dtype=tf.float32, implementation=self.implementation
+            )[0]
+
+    problem = Problem(kind)
+    inputs = problem.inputs = tf.round(16 * problem.inputs) / 16  # exact in half precision
+    expected, *_ = problem.run("fused")
+    outer = Outer("fused", dtype=policy)
+    np.testing.assert_array_equal(traced(lambda: outer(inputs), in_graph)(), expected)
+    loop = Outer("loop", dtype=policy)(inputs)
+    np.testing.assert_allclose(loop, expected, rtol=1e-5, atol=1e-6)

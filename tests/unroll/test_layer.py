@@ -9,6 +9,7 @@ from rnn_mnist_tf import DynamicRNN, dynamic_rnn
 from rnn_mnist_tf.rnn_cell import (
     AttentionCellWrapper,
     BasicLSTMCell,
+    BasicRNNCell,
     GRUCell,
     LSTMCell,
     LSTMStateTuple,
@@ -357,3 +358,22 @@ def test_output_shapes(make, return_state, time_major):
     assert tf.nest.flatten(received) == tf.nest.flatten(
         tf.nest.map_structure(lambda leaf: tuple(leaf.shape), expected)
     )
+
+
+@EAGER_AND_GRAPH
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32"])
+def test_floating_lengths_under_a_policy(policy, in_graph):
+    """Lengths that half precision does not have, 257 and 2049, are not rounded; nor in a model."""
+    steps, lengths = 2100, [257.0, 2049.0]
+    layer = DynamicRNN(BasicRNNCell(1), dtype=policy)
+    by_name = traced(lambda: layer(tf.ones([2, steps, 1]), sequence_length=lengths_of()), in_graph)
+    by_place = traced(lambda: layer(tf.ones([2, steps, 1]), lengths_of()), in_graph)
+
+    def lengths_of():
+        return tf.constant(lengths)
+
+    inputs, sizes = keras.Input((steps, 1)), keras.Input(())
+    model = keras.Model([inputs, sizes], layer(inputs, sequence_length=sizes)[0])
+    for outputs in (by_name()[0], by_place()[0], model([tf.ones([2, steps, 1]), lengths_of()])):
+        counted = np.count_nonzero(np.asarray(outputs, np.float32), axis=(1, 2))
+        np.testing.assert_array_equal(counted, lengths)

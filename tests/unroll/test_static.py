@@ -13,7 +13,7 @@ from rnn_mnist_tf import (
 )
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, GRUCell, LSTMStateTuple, MultiRNNCell, RNNCell
 from tests.modes import EAGER_AND_GRAPH, traced
-from tests.rnn_cell.test_names import make_outer
+from tests.rnn_cell.test_tf1_names import make_outer
 from tests.unroll.fakes import Counter, Nested, Plain, Replicator
 
 INPUTS = np.random.default_rng(0).standard_normal((3, 4, 2)).astype(np.float32)
@@ -300,3 +300,14 @@ def test_wrong_lengths():
     """Lengths are checked as by `dynamic_rnn`."""
     with pytest.raises(ValueError, match=r"sequence_length of shape \(2,\), expected \(3,\)"):
         static_rnn(GRUCell(3), steps_of(INPUTS), dtype=tf.float32, sequence_length=[1, 2])
+
+
+def test_steps_of_ids_into_a_stack():
+    """The cell that takes ids may be the first of a stack, whose others get what it gives."""
+    ids, table = np.array([[1, 0, 3]]), np.random.default_rng(2).random((5, 2), np.float32)
+    cells = GRUCell(3), GRUCell(2)
+    takers = MultiRNNCell([EmbeddingCell(cells[0], table), cells[1]])
+    cells[0].build((None, 2))
+    outputs, _ = static_rnn(takers, steps_of(ids), dtype=tf.float32)
+    expected, _ = dynamic_rnn(MultiRNNCell(cells), table[ids], dtype=tf.float32)
+    np.testing.assert_allclose(np.stack(outputs, axis=1), expected, rtol=1e-6, atol=1e-7)

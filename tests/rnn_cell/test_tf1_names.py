@@ -8,6 +8,7 @@ from tensorflow.python.ops import rnn_cell as tf1_rnn_cell
 
 from rnn_mnist_tf import dynamic_rnn, rnn_cell
 from rnn_mnist_tf.rnn_cell import GRUCell, LSTMCell, MultiRNNCell, RNNCell
+from rnn_mnist_tf.rnn_cell.tf1_names import snake_case
 
 
 def names(cell, scope=None):
@@ -188,3 +189,44 @@ def test_values_are_the_variables_themselves():
     cell.build((None, 1))
     cell.tf1_variables()["rnn/gru_cell/candidate/bias"].assign([5.0])
     np.testing.assert_array_equal(cell.candidate_bias, [5.0])
+
+
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    [
+        ("BasicRNNCell", "basic_rnn_cell"),
+        ("GRUCell", "gru_cell"),
+        ("BasicLSTMCell", "basic_lstm_cell"),
+        ("LSTMCell", "lstm_cell"),
+        ("MultiRNNCell", "multi_rnn_cell"),
+        ("AttentionCellWrapper", "attention_cell_wrapper"),
+        ("GridLSTMCell", "grid_lstm_cell"),
+        ("_MyCell", "private__my_cell"),
+        ("_mine", "private_mine"),
+    ],
+)
+def test_snake_case(name, scope):
+    """Class names become TF1's scopes."""
+    assert snake_case(name) == scope
+
+
+class MyStack(MultiRNNCell):
+    """A stack of a user's."""
+
+
+class _Mine(GRUCell):
+    """A private cell of a user's."""
+
+
+@pytest.mark.parametrize("kind", [MyStack, _Mine])
+def test_scopes_of_users_classes(kind):
+    """They are those of TF1's layers of these names, which the class's own name gives."""
+    cell = MyStack([GRUCell(4)]) if kind is MyStack else _Mine(4)
+    dynamic_rnn(cell, tf.ones([2, 5, 3]), dtype=tf.float32)
+    base = tf1_rnn_cell.MultiRNNCell if kind is MyStack else tf1_rnn_cell.GRUCell
+    with tf.Graph().as_default():
+        twin = type(kind.__name__, (base,), {})
+        tf1_cell = twin([tf1_rnn_cell.GRUCell(4)]) if kind is MyStack else twin(4)
+        tf.compat.v1.nn.dynamic_rnn(tf1_cell, tf.ones([2, 5, 3]), dtype=tf.float32)
+        expected = [variable.name for variable in tf1_cell.variables]
+    assert [f"{name}:0" for name in names(cell)] == expected
