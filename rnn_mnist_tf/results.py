@@ -248,7 +248,7 @@ def format_report(studies, tried, results="results", place="results"):
 def _format_head(studies, place):
     records = [record for study in studies.values() for record in study.records.values()]
     days = sorted({record["date"][:10] for record in records})
-    machines = sorted({record["machine"] for record in records})
+    machines = sorted({_name_machine(record["machine"]) for record in records})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     return (
         "# Results\n\n"
@@ -261,13 +261,19 @@ def _format_head(studies, place):
         "seeds makes such a difference in less than 5 % of comparisons of equals, by Student's t "
         "with the spread of all\nconfigurations that learned and err at most 10 %, in `taps` of "
         "each way to serialize; with depth a ratio grows or\nfalls by Tukey's range at the same "
-        "5 %. Apart are configurations that err more, and those whose seeds differ\nfar more than "
-        "the others' (an F test at 1 % for all together): they have a spread of their own, if that "
-        "is\nlarger. Times have no spread; what is said of them is said where all that was "
-        "measured agrees.\n\n"
-        f"Measured: {when}, on {'; '.join(machines)}.\nOthers share the machine, so seconds "
+        "5 %. Configurations with errors above 10 %, and those whose seeds differ\nfar more than "
+        "the others' (an F test at 1 % for all together), have a spread of their own, if that "
+        "is\nlarger. Times are those of the fastest seed beside which no other work ran; "
+        "`(disturbed)` marks those where it\nalways did. They have no spread; what is said of them "
+        "is said where all that was measured agrees.\n\n"
+        f"Measured: {when}, on {'; '.join(machines)}.\nSeconds "
         "compare within a table better than between tables.\n"
     )
+
+
+def _name_machine(machine):
+    """A record's line without the system's build, which says nothing to a reader."""
+    return re.sub(r", [^,]*(?=, Python \d)", "", machine)
 
 
 def _format_recipes(studies, place):
@@ -275,7 +281,7 @@ def _format_recipes(studies, place):
     lines = [
         "## Recipes\n",
         "| recipe | what | test images | test error %, by seed | mean | parameters | "
-        "seconds of training, fastest seed |",
+        "seconds of training, fastest undisturbed seed |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     recipes = [name for name in RECIPES if name in studies]

@@ -47,7 +47,11 @@ def define_flags(flag_values):
     flags.DEFINE_string("workdir", "", "Where the run lives.", flag_values=flag_values)
     flags.DEFINE_bool("overwrite", False, "Delete the run in workdir.", flag_values=flag_values)
     flags.DEFINE_integer(
-        "steps_per_call", 50, "Steps between looks.", lower_bound=1, flag_values=flag_values
+        "steps_per_call",
+        50,
+        "Steps in one call of the graph; progress and Ctrl-C are seen between calls.",
+        lower_bound=1,
+        flag_values=flag_values,
     )
     flags.DEFINE_integer(
         "cores", 0, "Cores to use; 0 means all.", lower_bound=0, flag_values=flag_values

@@ -65,13 +65,13 @@ def describe_spread(spread, rows, records):
         return "No spread between seeds of errors up to 10 % is known: no difference is judged."
     text = (
         f"Between seeds a test error of 1 % has a standard deviation of "
-        f"{math.sqrt(spread.dispersion):.2f} points, one of e % sqrt(e) times that."
+        f"{math.sqrt(spread.dispersion):.2f} points, and one of e % has sqrt(e) times as much."
     )
     learned = [row for row in rows if has_learned(row, records)]
     apart = [name_row(row, records) for row in learned if spread.is_apart(row)]
     if apart and spread.apart:
         deviation = f"{math.sqrt(spread.apart):.2f} points"
-        text += f" Apart, with {deviation} if that is more: {', '.join(apart)}."
+        text += f" Judged by their own, {deviation}, where that is more: {', '.join(apart)}."
     return text
 
 

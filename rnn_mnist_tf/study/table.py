@@ -15,7 +15,7 @@ _FIGURES = (
     ("test_error_spread", "spread", "{:.2f}"),
     ("validation_error_percent", "validation error %", "{:.2f}"),
     ("parameters", "parameters", "{:,}"),
-    ("train_seconds", "seconds of training, fastest seed", "{:.1f}"),
+    ("train_seconds", "seconds of training, fastest undisturbed seed", "{:.1f}"),
     ("images_per_second", "images/s", "{:,.0f}"),
     ("batch_1_ms", "ms an image, batch 1", "{:.3f}"),
     ("batch_100_ms", "ms an image, batch 100", "{:.3f}"),

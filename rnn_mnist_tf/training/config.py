@@ -69,7 +69,7 @@ class TrainConfig:
     filters: str = _field("32,48,48,64", "Filters of each convolution block.")
     tap: int = _field(4, "The convolution block whose features are read.", minimum=1)
     feature_keep_prob: float = _field(
-        1.0, "Of the features after each pooling.", minimum=0.01, maximum=1
+        1.0, "Part of the features kept in training after each pooling.", minimum=0.01, maximum=1
     )
     serialize: str = _field("rows", "How features become a sequence.", SERIALIZATIONS)
     shuffle_steps: str = _field("none", "The order of a feature sequence.", SHUFFLES)
@@ -83,15 +83,21 @@ class TrainConfig:
     num_proj: int = _field(0, "Projection of h, for --cell=lstm; 0 means none.", minimum=0)
     bidirectional: bool = _field(False, "A second stack reads the steps backward.")
     residual: bool = _field(False, "A ResidualWrapper around each layer after the first.")
-    input_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
-    output_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
-    state_keep_prob: float = _field(1.0, "DropoutWrapper's, of each layer.", minimum=0, maximum=1)
+    input_keep_prob: float = _field(
+        1.0, "Part of each layer's inputs kept in training.", minimum=0, maximum=1
+    )
+    output_keep_prob: float = _field(
+        1.0, "Part of each layer's outputs kept in training.", minimum=0, maximum=1
+    )
+    state_keep_prob: float = _field(
+        1.0, "Part of each layer's state kept in training.", minimum=0, maximum=1
+    )
     head: str = _field("last", "What the dense layer sees of the outputs.", HEADS)
     dense_units: int = _field(
         0, "A hidden dense layer before the logits; 0: none, of cldnn num_units.", minimum=0
     )
     dense_keep_prob: float = _field(
-        1.0, "Of the features before the logits.", minimum=0.01, maximum=1
+        1.0, "Part of the features kept in training before the logits.", minimum=0.01, maximum=1
     )
     api: str = _field("rnn_cell", "This package's cells, or Keras's own.", APIS)
     epochs: int = _field(10, "Passes over the training images.", minimum=1)
@@ -101,7 +107,9 @@ class TrainConfig:
     schedule: str = _field("constant", "Learning rate over time.", SCHEDULES)
     weight_decay: float = _field(0.0, "Decoupled weight decay, for adamw.", minimum=0)
     global_clipnorm: float = _field(0.0, "Clip of the gradients' norm; 0: none.", minimum=0)
-    label_smoothing: float = _field(0.0, "Part spread over all classes.", minimum=0, maximum=0.9)
+    label_smoothing: float = _field(
+        0.0, "Part of a label spread over all classes.", minimum=0, maximum=0.9
+    )
     ema_momentum: float = _field(0.0, "Weight averaging; 0 means none.", minimum=0, maximum=0.99999)
     seed: int = _field(0, "Of all that is random.", minimum=0, maximum=2**32 - 1)
 

@@ -7,8 +7,8 @@ from rnn_mnist_tf.study.claims import SECTIONS
 from rnn_mnist_tf.training import TrainConfig
 
 SPREAD = (
-    "Between seeds a test error of 1 % has a standard deviation of {} points, one of e % sqrt(e) "
-    "times that."
+    "Between seeds a test error of 1 % has a standard deviation of {} points, and one of e % has "
+    "sqrt(e) times as much."
 )
 NO_SPREAD = "No spread between seeds of errors up to 10 % is known: no difference is judged."
 

@@ -209,7 +209,8 @@ def test_what_spreads_apart_is_named():
     sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
     # 0.02 / 2.1 in eight of nine; 7.5^2 / 2 and 4^2 / 2 together
     assert sentences[0] == SPREAD.format("0.10") + (
-        " Apart, with 4.25 points if that is more: blank_steps=84 lstm, blank_steps=112 gru."
+        " Judged by their own, 4.25 points, where that is more: blank_steps=84 lstm, "
+        "blank_steps=112 gru."
     )
 
 

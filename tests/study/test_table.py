@@ -124,7 +124,7 @@ def test_all_times_of_disturbed_rows_are_marked():
     assert not any("disturbed" in cell for cell in quiet)
     marked = [name.strip() for name, cell in zip(header, disturbed) if "(disturbed)" in cell]
     assert marked == [
-        "seconds of training, fastest seed",
+        "seconds of training, fastest undisturbed seed",
         "images/s",
         "ms an image, batch 1",
         "ms an image, batch 100",
