@@ -27,7 +27,9 @@ from rnn_mnist_tf.study import (
     parse_grids,
     save_pictures,
 )
-from rnn_mnist_tf.training.files import lock, write_text
+from rnn_mnist_tf.training.files import lock, sweep, write_text
+
+TABLES = {"table.md": format_markdown, "table.csv": format_csv, "table.json": format_json}
 
 
 class Outcome(typing.NamedTuple):
@@ -114,16 +116,21 @@ def run(
         runner.check_place(point)
     waiting = [point for point in points if runner.read_record(point) is None]
     check_points(waiting, analyses=analyses)
+    runner.check_data(points, waiting)
     runner.check_results()
 
     def stop(number):
         first = not children.stopped
         children.stop(number)
         if first:
-            say("compare: stopping the point after its current steps, to save them.")
+            say(
+                "compare: stopping the point after its current steps, to save them; Ctrl-C again "
+                "stops at once, and loses those since its last epoch."
+            )
 
     handling = handling_stops(stop) if handle_signals else contextlib.nullcontext()
-    with lock(workdir, "compare"), handling:
+    with lock(workdir, "compare") as directory, handling:
+        sweep(directory, [*TABLES, *(path.name for path in directory.glob("[!.]*.png"))])
         return _run_points(points, runner, _Progress(len(points)) if progress else None)
 
 
@@ -132,8 +139,7 @@ def _run_points(points, runner, progress):
     for point in points:
         record = runner.read_record(point)
         if record is not None:
-            records[point.name] = record
-            runner.publish(point, record)
+            records[point.name] = runner.publish(point, record)
     rows = _report(points, records, runner.workdir)
     if progress:
         progress.begin(len(records))
@@ -145,8 +151,7 @@ def _run_points(points, runner, progress):
         begin = time.perf_counter()
         record = runner.run(point)
         if record is not None:
-            records[point.name] = record
-            runner.publish(point, record)
+            records[point.name] = runner.publish(point, record)
             rows = _report(points, records, runner.workdir)
         elif runner.children.stopped:
             break
@@ -160,9 +165,8 @@ def _run_points(points, runner, progress):
 def _report(points, records, workdir):
     """Writes tables and pictures. Returns the rows."""
     rows = merge_seeds(points, records)
-    write_text(workdir / "table.md", format_markdown(rows))
-    write_text(workdir / "table.csv", format_csv(rows))
-    write_text(workdir / "table.json", format_json(rows))
+    for name, format_rows in TABLES.items():
+        write_text(workdir / name, format_rows(rows))
     save_pictures(workdir, points, records, rows)
     return rows
 

@@ -178,7 +178,10 @@ def _check_same_study(directory, points, records):
     for point in points:
         fields = {"cores": point.cores, **point.config.without_places()}
         held = {(name,): v for name, v in fields.items() if name not in ("seed", *point.settings)}
-        held["data", point.config.source] = records[point.name]["data_digest"]
+        record = records[point.name]
+        held["data", point.config.source] = record["data_digest"]
+        if "test_digest" in record["result"]:  # records of earlier days do not say
+            held["test data", point.config.source] = record["result"]["test_digest"]
         for key, value in held.items():
             other, expected = first.setdefault(key, (point.name, value))
             if value != expected:

@@ -18,7 +18,8 @@ def validation_split(labels, fraction, seed):
         `(train, validation)`: two sorted int arrays of indices.
 
     Raises:
-        InputError: a fraction outside [0, 1), or too small or large for every class to be in both.
+        InputError: a fraction outside [0, 1), or one that holds out all images of a class, or fewer
+            images than there are classes.
 
     >>> train, validation = validation_split(np.repeat([0, 1], 10), 0.2, seed=0)
     >>> len(train), np.bincount(np.repeat([0, 1], 10)[validation]).tolist()
@@ -38,6 +39,12 @@ def validation_split(labels, fraction, seed):
             f"Received validation_fraction={fraction} of {len(labels)} examples: {error}. "
             "Choose another --validation_fraction; 0 holds out none."
         ) from error
+    lost = sorted(set(labels) - set(labels[train]))
+    if lost:
+        raise InputError(
+            f"Received validation_fraction={fraction} of {len(labels)} examples, which holds out "
+            f"all of class {lost[0]}. Choose a smaller --validation_fraction; 0 holds out none."
+        )
     return np.sort(train), np.sort(validation)
 
 

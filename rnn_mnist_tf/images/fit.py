@@ -16,9 +16,11 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp")
 INVERT = ("auto", "yes", "no")
 MAX_PIXELS = 50_000_000  # a small network has no use for more
 
-# What Pillow says that it raises there.
-_DAMAGED_EXIF = (
+# What Pillow raises at damaged EXIF, and at other damaged parts of a file.
+_DAMAGED = (
     struct.error,
+    EOFError,
+    IndexError,
     KeyError,
     OSError,
     SyntaxError,
@@ -71,7 +73,7 @@ def read_image(path):
         raise InputError(f"Received {path}, which has too many pixels: {error}") from error
     except InputError:
         raise
-    except (OSError, SyntaxError, ValueError) as error:
+    except _DAMAGED as error:
         raise InputError(f"Received {path}, which cannot be read: {error}.") from error
 
 
@@ -79,13 +81,16 @@ def _upright(image):
     """Turns a photograph as its EXIF says; where that is damaged, the image is as it is stored."""
     try:
         return ImageOps.exif_transpose(image)
-    except _DAMAGED_EXIF:
+    except _DAMAGED:
         return image
 
 
 def _as_gray_or_rgb(image):
     if image.mode.startswith("I"):  # 16 bits
         values = np.asarray(image, np.float64)
+        transparent = image.info.get("transparency")
+        if isinstance(transparent, int):
+            values = np.where(values == transparent, 65535, values)
         scale = 255 / 65535
         return Image.fromarray(np.clip(values * scale, 0, 255).round().astype(np.uint8))
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

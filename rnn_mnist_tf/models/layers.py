@@ -63,6 +63,7 @@ class ScanImage(keras.layers.Layer):
     def __init__(self, scan, image_shape, patch_size=7, seed=0, **kwargs):
         super().__init__(**kwargs)
         self.scan = Scan(scan, tuple(image_shape), patch_size, seed)
+        self.draws_in_inference = self.scan.random
         self.seed_generator = keras.random.SeedGenerator(seed) if self.scan.random else None
 
     def call(self, images):

@@ -13,7 +13,7 @@ from rnn_mnist_tf.study.children import Ending
 from rnn_mnist_tf.study.machine import describe_machine
 from rnn_mnist_tf.study.record import read_record
 from rnn_mnist_tf.training import workdir as workdirs
-from rnn_mnist_tf.training.files import lock, make_writable, write_text
+from rnn_mnist_tf.training.files import lock, make_writable, sweep, write_text
 
 POINTS = "points"
 FAILED = "failed"
@@ -48,6 +48,8 @@ class PointRunner:
         self.workdir, self.children = pathlib.Path(workdir), children
         self.study, self.results, self.analyses = study, results, tuple(analyses)
         self.steps_per_call, self.overwrite = steps_per_call, overwrite
+        self._read_digests = functools.cache(_read_digests)
+        self._sources = set()  # whose images are read anyway
 
     def directory(self, point):
         """Returns where a point's run lives."""
@@ -82,6 +84,20 @@ class PointRunner:
                 "from --analyses, or pass --overwrite to train the point again and replace it."
             )
 
+    def check_data(self, points, waiting):
+        """Raises `InputError` where what is done is of other images than what is still to be run.
+
+        What is done needs no data; but a table is of one data set, and files may have changed where
+        they lie.
+
+        Args:
+            points: all of the study.
+            waiting: those that are not done.
+        """
+        self._sources = {point.config.source for point in waiting}
+        for point in points:
+            self.check_place(point)
+
     def check_results(self):
         """Raises `InputError` if the directory of results cannot be written."""
         if self.results:
@@ -111,6 +127,7 @@ class PointRunner:
             Its record; None if it failed, which is recorded, or if the children were stopped.
         """
         self.check_place(point)
+        self._forget_another_run(point)
         begin = time.perf_counter()
         if not self._is_trained(point):
             try:
@@ -141,28 +158,45 @@ class PointRunner:
     def _prepare_place(self, point):
         """Deletes a run that is to be replaced, and says on how many cores the next one is."""
         with lock(self.directory(point), "train") as directory:  # whose run is not ours to delete
+            sweep(directory, (RECORD, ANALYSES, CORES))
             if self._differences(point):  # only then: what is half done goes on
                 (directory / RECORD).unlink(missing_ok=True)
                 (directory / ANALYSES).unlink(missing_ok=True)
                 workdirs.delete_run(directory)
             write_text(directory / CORES, f"{point.cores}\n")
 
+    def _forget_another_run(self, point):
+        """Deletes record and analyses of a run that has gone from the point's place since."""
+        directory = self.directory(point)
+        if (directory / RECORD).is_file() and not self._has_record_of_run(directory):
+            (directory / RECORD).unlink()
+            (directory / ANALYSES).unlink(missing_ok=True)
+
+    def _has_record_of_run(self, directory):
+        record = _read_json(directory / RECORD)
+        return record["result"] == workdirs.read_result(directory)
+
     def publish(self, point, record):
         """Writes a point's record into the directory of results, if there is to be one.
 
-        What is in a record of the same run that is there stays: marks by hand, and analyses.
+        What is in a record of the same run that is there stays: marks by hand, and analyses. That
+        the point failed before is forgotten.
+
+        Returns:
+            The record as it is there.
         """
+        self._failure_path(point).unlink(missing_ok=True)
         if not self.results:
-            return
+            return record
         path = self._published_path(point)
         try:
             held = _read_run(path, record)
             analyses = {**held.get("analyses", {}), **record["analyses"]}
             merged = {**record, **held, "analyses": analyses}
-            if merged == held:
-                return
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_text(path, _to_text(merged))
+            if merged != held:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_text(path, _to_text(merged))
+            return merged
         except OSError as error:
             raise InputError(
                 f"Received results={self.results!r}, expected a directory that can be written: "
@@ -177,8 +211,10 @@ class PointRunner:
 
     def _read_own(self, point):
         """Returns the record of the run in the point's place, or None."""
-        path = self.directory(point) / RECORD
-        return _read_json(path) if path.is_file() and self._is_trained(point) else None
+        directory = self.directory(point)
+        if not (directory / RECORD).is_file() or not self._is_trained(point):
+            return None
+        return _read_json(directory / RECORD) if self._has_record_of_run(directory) else None
 
     def _read_published(self, point):
         """Returns a record of the same run among the results, or None.
@@ -196,7 +232,7 @@ class PointRunner:
             return own
         if point.config.differences(held.config) or point.cores != held.cores:
             return None
-        digests = _digests_of(own) if own is not None else _data_digests(*point.config.source)
+        digests = _digests_of(own) if own is not None else self._read_digests(*point.config.source)
         return record if _is_same_data(_digests_of(record), digests) else None
 
     def _is_trained(self, point):
@@ -216,9 +252,9 @@ class PointRunner:
         if cores != point.cores:
             different.append(f"cores: {point.cores}, not {cores}")
         moved = point.config.source != held.config.source
-        if different or not moved:
+        if different or not (moved or point.config.source in self._sources):
             return different
-        digest, test_digest = _data_digests(*point.config.source)
+        digest, test_digest = self._read_digests(*point.config.source)
         if digest != held.data_digest:
             return ["other training images or labels"]
         result = workdirs.read_result(self.directory(point)) or {}
@@ -305,8 +341,7 @@ def _is_same_data(digests, others):
     return all(None in pair or pair[0] == pair[1] for pair in zip(digests, others))
 
 
-@functools.cache
-def _data_digests(*source):
+def _read_digests(*source):
     dataset = load_dataset(*source)
     return dataset.digest, dataset.test_digest
 

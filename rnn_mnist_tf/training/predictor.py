@@ -27,8 +27,8 @@ def make_predictor(model, batch_size=None):
 
     Every image is answered, whatever the batch size. A batch of fewer images than pay for a split
     stays whole. Each of the two graphs is traced when it is first needed, once. What a model draws
-    at random, such as the order of its steps, is drawn alike in each call: a run's result is what
-    `evaluate` says of it later, on as many cores.
+    at random, such as the order of its steps, is drawn alike in each call, on any number of cores:
+    a run's result is what `evaluate` says of it later.
 
     Args:
         model: pixels to logits.
@@ -42,6 +42,8 @@ def make_predictor(model, batch_size=None):
     batch_size = batch_size or evaluation_batch(model.input_shape[1:])
     # Batch statistics are constants here: no row depends on another.
     most_parts = choose_parts(model, batch_size, training=False)
+    if any(getattr(layer, "draws_in_inference", False) for layer in model._flatten_layers()):
+        most_parts = 1  # each part draws for itself
 
     @functools.cache
     def graph(parts):

@@ -1,9 +1,14 @@
 """Records among the results, of points that need not be run again."""
 
 import json
+import shutil
+import time
 
 import pytest
 
+from rnn_mnist_tf import train
+from rnn_mnist_tf.study.points import config_flags
+from rnn_mnist_tf.training import TrainConfig
 from tests.data.test_idx import NAMES, write
 from tests.doors import assert_refused
 from tests.files import contents_and_times, read
@@ -88,6 +93,7 @@ def test_a_measurement_more(knock, base, tmp_path):
     after = read(path)
     assert len(after["analyses"].pop("forgetting")) > 0
     assert after == marked
+    assert read(tmp_path / "one" / "table.json")[0]["disturbed"] is True
     # A run of its own that is not analysed leaves what is there alone.
     assert knock(*base, "--grid=cell:basic_rnn", "--noprogress", two).code == 0
     before = contents_and_times(results)
@@ -205,3 +211,38 @@ def test_half_a_run_on_other_cores_is_another_run(knock, base, tmp_path):
         assert_refused(answer, 1, "compare: error: ", "cores: 2, not 1", "--overwrite")
     assert knock(*base, "--grid=cell:basic_rnn", "--noprogress", "--cores=1", workdir).code == 0
     assert read(point / "point.json")["cores"] == 1
+
+
+@pytest.mark.parametrize("anew", ["by compare", "by train", "by train, with other data"])
+def test_a_record_is_of_the_run_that_is_there(knock, base, tmp_path, anew, other_digits):
+    """One that was trained again has its own record and its own analyses."""
+    flags = [*base, "--grid=cell:basic_rnn", "--analyses=forgetting", "--noprogress"]
+    flags.append(f"--workdir={tmp_path / 'study'}")
+    assert knock(*flags).code == 0
+    run = tmp_path / "study" / "points" / "cell=basic_rnn,seed=0"
+    before = read(run / "point.json")
+    if anew == "by compare":
+        (run / "result.json").unlink()
+        shutil.rmtree(run / "checkpoints")
+    else:
+        others = [other_digits] if anew.endswith("data") else []
+        options = [*config_flags(TrainConfig(**read(run / "config.json")["config"]))]
+        train.cli(["train", *options, *others, f"--workdir={run}", "--overwrite", "--noprogress"])
+        flags += others
+    time.sleep(1)  # dates have seconds
+    assert knock(*flags).code == 0
+    assert knock.programs == (["train", "analyze"] if anew == "by compare" else ["analyze"])
+    after = read(run / "point.json")
+    assert after["result"] == read(run / "result.json") != before["result"]
+    assert after["date"] != before["date"]
+
+
+def test_a_failure_is_forgotten_where_a_record_comes_from_elsewhere(knock, base, tmp_path):
+    """What is done has not failed."""
+    flags = [*base, "--grid=cell:basic_rnn", f"--results={tmp_path / 'results'}", "--name=cells"]
+    assert knock(*flags, f"--workdir={tmp_path / 'one'}").code == 0
+    failed = tmp_path / "two" / "failed" / "cell=basic_rnn,seed=0.json"
+    failed.parent.mkdir(parents=True)
+    failed.write_text("{}")
+    assert knock(*flags, f"--workdir={tmp_path / 'two'}").code == 0
+    assert not failed.exists()

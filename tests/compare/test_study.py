@@ -229,3 +229,36 @@ def test_a_workdir_that_cannot_be_written(knock, base):
     """One line that names it."""
     answer = knock(*base, "--grid=cell:gru", "--workdir=/proc/study")
     assert_refused(answer, 1, "compare: error: ", "/proc/study")
+
+
+@pytest.mark.parametrize("part", ["train_images", "test_images"])
+def test_files_that_changed_where_they_lie(knock, base, tmp_path, digits, part):
+    """What is done is of the old ones, and no table has both; `--overwrite` runs it again."""
+    arrays = {name: getattr(digits, name) for name in NAMES}
+    write(tmp_path, arrays)
+    command = [*base, f"--data_dir={tmp_path}", f"--workdir={tmp_path / 'study'}", "--noprogress"]
+    assert knock(*command, "--grid=cell:basic_rnn").code == 0
+    write(tmp_path, {**arrays, part: 255 - arrays[part]})
+    assert knock(*command, "--grid=cell:basic_rnn").code == 0  # which needs no data
+    answer = knock(*command, "--grid=cell:basic_rnn,gru")
+    assert_refused(answer, 1, "compare: error: ", part.partition("_")[0], "--overwrite")
+    assert knock.programs == []
+    assert knock(*command, "--grid=cell:basic_rnn,gru", "--overwrite").code == 0
+    assert knock.programs == ["train", "train"]
+    records = [read(path) for path in (tmp_path / "study" / "points").glob("*/point.json")]
+    assert len({record["data_digest"] for record in records}) == 1
+    assert len({record["result"]["test_digest"] for record in records}) == 1
+
+
+def test_what_a_kill_left_is_swept(knock, base, tmp_path):
+    """Halves of tables, pictures and records go with the next start."""
+    command = [*base, "--grid=cell:basic_rnn", f"--workdir={tmp_path}", "--noprogress"]
+    assert knock(*command).code == 0
+    run = tmp_path / "points" / "cell=basic_rnn,seed=0"
+    (run / "result.json").unlink()
+    left = [tmp_path / ".table-a1b2c3d4.md", tmp_path / ".learning_curves-a1b2c3d4.png"]
+    left += [run / ".point-a1b2c3d4.json", run / ".cores-a1b2c3d4.txt"]
+    for path in left:
+        path.write_text("half")
+    assert knock(*command).code == 0
+    assert not [path for path in left if path.exists()]

@@ -101,3 +101,12 @@ def test_more_than_there_are(count):
     """The error has the number that is left after the validation split."""
     with pytest.raises(InputError, match=f"train_examples={count}, expected at most 15"):
         training_subset(np.repeat([0, 1], 10), np.arange(5, 20), count, 0)
+
+
+def test_a_class_that_would_all_be_held_out():
+    """It would never be trained on."""
+    labels = np.repeat([0, 1], [2, 1000])
+    with pytest.raises(InputError, match="holds out all of class 0"):
+        validation_split(labels, 0.9, 0)
+    train, _ = validation_split(labels, 0.1, 0)
+    assert set(labels[train]) == {0, 1}

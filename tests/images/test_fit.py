@@ -446,3 +446,23 @@ def test_a_photograph_of_a_blank_page_is_an_input_error(noise):
     blank = Image.fromarray(pixels.round().astype(np.uint8))
     with pytest.raises(InputError, match="no drawing"):
         fit_image(blank, (28, 28))
+
+
+def test_a_chunk_without_content(tmp_path):
+    """A PNG whose colour profile is empty and comes after the pixels is an image or an error."""
+    path = tmp_path / "damaged.png"
+    Image.new("L", (28, 28), 200).save(path)
+    whole = path.read_bytes()
+    end = whole.index(b"IEND") - 4
+    chunk = struct.pack(">I", 0) + b"iCCP" + struct.pack(">I", zlib.crc32(b"iCCP"))
+    path.write_bytes(whole[:end] + chunk + whole[end:])
+    with pytest.raises(InputError, match="which cannot be read"):
+        read_image(path)
+
+
+def test_transparency_of_16_bits(tmp_path):
+    """The value that a PNG says is transparent is white."""
+    path = tmp_path / "sixteen.png"
+    image = Image.fromarray(np.array([[1000, 30000], [65535, 0]], np.uint16))
+    image.save(path, transparency=1000)
+    np.testing.assert_array_equal(read_image(path), [[255, 117], [255, 0]])

@@ -98,3 +98,13 @@ def test_orders_are_drawn_alike(mnist5k):
     np.testing.assert_array_equal(predict(images), logits)
     np.testing.assert_array_equal(make_predictor(model, batch_size=7)(images), logits)
     assert np.max(np.abs(logits[:7] - predict(images[7:14]))) > 0
+
+
+def test_orders_are_the_same_on_any_number_of_cores(request, mnist5k):
+    """A model that draws them is not split: each part would draw for itself."""
+    config = TrainConfig(scan="shuffled_rows", cell="gru", num_units=6, num_layers=1)
+    model = build_model(config, (28, 28), 10)
+    images = mnist5k.train_images[:200]
+    logits = make_predictor(model)(images)
+    request.getfixturevalue("three_workers")
+    np.testing.assert_array_equal(make_predictor(model)(images), logits)
