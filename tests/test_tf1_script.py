@@ -10,6 +10,7 @@ from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_wrapper_impl
 
 import rnn_mnist_tf.rnn_cell.dropout as dropout_module
 from tests import tf1_script_after, tf1_script_before
+from tests.modes import mostly_slow
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*deprecated:UserWarning")  # of the oracle
 
@@ -56,7 +57,7 @@ def train_before(*arguments):
 
 @pytest.mark.usefixtures("same_masks")
 @pytest.mark.parametrize("optimizer", tf1_script_before.OPTIMIZERS)
-@pytest.mark.parametrize("keep_prob", [1.0, 0.7])
+@pytest.mark.parametrize("keep_prob", mostly_slow([1.0, 0.7], [0.7]))
 def test_same_losses(optimizer, keep_prob):
     """From the same weights, all losses agree, and they fall."""
     arguments = (STEPS, optimizer, keep_prob, draw_checkpoint())

@@ -21,6 +21,7 @@ from rnn_mnist_tf.training.workdir import load_model
 from tests.data.test_idx import NAMES, idx_bytes, make_arrays, write
 from tests.doors import assert_refused, finish
 from tests.files import contents
+from tests.modes import mostly_slow
 
 
 def same_weights(first, second):
@@ -400,7 +401,7 @@ def uninterrupted(tmp_path_factory, long_config, mnist5k):
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL],
+    mostly_slow([signal.SIGINT, signal.SIGTERM, signal.SIGKILL], [signal.SIGKILL]),
 )
 def test_an_interrupted_program_goes_on(start, tmp_path, long_config, uninterrupted, number):
     """After Ctrl-C, a scheduler's TERM or a KILL the same command ends in the same bits."""

@@ -35,8 +35,10 @@ def as_rnn_cell(cell):
 
 def _has_state_of_keras(cell):
     """Whether a cell is one of Keras's, or derived from one and has the state that it had."""
-    if isinstance(cell, keras.layers.StackedRNNCells) or not isinstance(cell, KerasCell.TAKEN):
-        return isinstance(cell, keras.layers.StackedRNNCells)
+    if isinstance(cell, keras.layers.StackedRNNCells):
+        return True
+    if not isinstance(cell, KerasCell.TAKEN):
+        return False
     parts = 2 if isinstance(cell, keras.layers.LSTMCell) else 1
     return tf.nest.flatten(cell.state_size) == [cell.units] * parts
 

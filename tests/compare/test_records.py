@@ -213,7 +213,7 @@ def test_half_a_run_on_other_cores_is_another_run(knock, base, tmp_path):
     assert read(point / "point.json")["cores"] == 1
 
 
-@pytest.mark.parametrize("anew", ["by compare", "by train", "by train, with other data"])
+@pytest.mark.parametrize("anew", ["by compare", "by train, with other data"])
 def test_a_record_is_of_the_run_that_is_there(knock, base, tmp_path, anew, other_digits):
     """One that was trained again has its own record and its own analyses."""
     flags = [*base, "--grid=cell:basic_rnn", "--analyses=forgetting", "--noprogress"]
@@ -225,10 +225,9 @@ def test_a_record_is_of_the_run_that_is_there(knock, base, tmp_path, anew, other
         (run / "result.json").unlink()
         shutil.rmtree(run / "checkpoints")
     else:
-        others = [other_digits] if anew.endswith("data") else []
-        options = [*config_flags(TrainConfig(**read(run / "config.json")["config"]))]
-        train.cli(["train", *options, *others, f"--workdir={run}", "--overwrite", "--noprogress"])
-        flags += others
+        options = [*config_flags(TrainConfig(**read(run / "config.json")["config"])), other_digits]
+        train.cli(["train", *options, f"--workdir={run}", "--overwrite", "--noprogress"])
+        flags.append(other_digits)
     time.sleep(1)  # dates have seconds
     assert knock(*flags).code == 0
     assert knock.programs == (["train", "analyze"] if anew == "by compare" else ["analyze"])

@@ -9,6 +9,7 @@ from rnn_mnist_tf.models import MODELS, READ_BY, build_model
 from rnn_mnist_tf.serving import export_saved_model
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training.predictor import seed_generators
+from tests.modes import mostly_slow
 
 TINY = {
     "num_units": 4,
@@ -82,7 +83,7 @@ def test_every_model_has_a_case():
     assert {case.split("-")[0] for case in CASES} == set(MODELS)
 
 
-@pytest.mark.parametrize("kind", SHAPES)
+@pytest.mark.parametrize("kind", mostly_slow(SHAPES, ["gray", "colour"]))
 @pytest.mark.parametrize("case", [*CASES, *OTHER_CELLS])
 def test_bytes_in_logits_out(case, kind):
     """Of any number of images, none included, eagerly and in a graph, each by itself."""
@@ -118,7 +119,7 @@ def test_the_model_is_described_by_its_config(case):
     np.testing.assert_array_equal(again(images), model(images))
 
 
-@every_case
+@pytest.mark.parametrize("case", mostly_slow(CASES, MODELS))  # the first of each model
 def test_export(case, tmp_path):
     """The SavedModel answers what the model answers."""
     model, images = build(case), make_images()

@@ -9,6 +9,7 @@ import pytest
 
 from rnn_mnist_tf.models import Front, build_rnn, make_cell
 from rnn_mnist_tf.report import analyses
+from tests.modes import mostly_slow
 
 SCALE = 1e-3  # of pixels, so that one level of gray is a small change
 FRONT = Front(pixel_scale=SCALE)
@@ -38,7 +39,7 @@ def norms_by_differences(model, images):
     return np.mean(np.sqrt(squares.sum(axis=1 if columns else 2)), axis=0)
 
 
-@pytest.mark.parametrize("index", range(5))
+@pytest.mark.parametrize("index", mostly_slow(range(5), [0, 3]))
 @pytest.mark.parametrize("batch_size", [2, 100])
 def test_forgetting_against_differences(index, batch_size):
     """The norm of the Jacobian at every step, its mean over images, however they are batched."""

@@ -170,3 +170,7 @@ def make_built(name, dtype=None):
 def make_inputs(batch=BATCH, time=TIME):
     """Returns random inputs `[batch, time, depth]`, float32."""
     return np.random.default_rng(2).standard_normal((batch, time, DEPTH)).astype(np.float32)
+
+
+# Of each kind one, for tests that take long; the slow ones take them all.
+QUICK = ["gru", "lstm_stack", "deep_dropout", "attention", "grid", "keras_stack"]

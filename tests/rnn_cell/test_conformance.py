@@ -9,11 +9,13 @@ import tensorflow as tf
 
 from rnn_mnist_tf import DynamicRNN, dynamic_rnn
 from rnn_mnist_tf.rnn_cell import DropoutWrapper, MultiRNNCell
+from tests.modes import mostly_slow
 from tests.rnn_cell.goldens import (
     BATCH,
     DEPTH,
     GOLDENS,
     LENGTHS,
+    QUICK,
     TIME,
     make_built,
     make_golden,
@@ -21,6 +23,7 @@ from tests.rnn_cell.goldens import (
 )
 
 EACH_GOLDEN = pytest.mark.parametrize("name", GOLDENS)
+SOME_GOLDENS = pytest.mark.parametrize("name", mostly_slow(GOLDENS, QUICK))
 # The distance from 1 to the next number, once for each step.
 PRECISION = {"mixed_float16": TIME * 2**-10, "mixed_bfloat16": TIME * 2**-7}
 # Cells that may be made without a dtype; variational masks and Keras's cells have one.
@@ -87,7 +90,7 @@ def test_eager_graph_and_plain_loop(name):
     tf.nest.assert_same_structure(in_graph[1], cell.state_size)
 
 
-@EACH_GOLDEN
+@SOME_GOLDENS
 def test_xla(name):
     """Compiled by XLA at a static shape the numbers are the same."""
     cell = make_built(name)
@@ -96,7 +99,7 @@ def test_xla(name):
     assert_same(compiled(make_inputs()), eager)
 
 
-@EACH_GOLDEN
+@SOME_GOLDENS
 def test_one_trace(name):
     """One trace serves every batch and time."""
     cell = make_built(name)
@@ -135,7 +138,7 @@ def test_configuration_is_plain(name):
     assert again.get_config() == cell.get_config()
 
 
-@EACH_GOLDEN
+@SOME_GOLDENS
 def test_keras_file(name, tmp_path):
     """A functional model with `DynamicRNN` answers the same after saving and loading."""
     inputs = keras.Input((None, DEPTH))
@@ -162,7 +165,7 @@ def save_and_load(cell, training, path):
     return module, tf.saved_model.load(path)
 
 
-@EACH_GOLDEN
+@SOME_GOLDENS
 def test_saved_model(name, tmp_path):
     """A SavedModel of the loop answers the same after loading."""
     module, loaded = save_and_load(make_built(name), False, tmp_path)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.modes import mostly_slow
 from tests.training.trainers import (
     AtCall,
     assert_identical,
@@ -46,7 +47,9 @@ OPTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize(
+    "name", mostly_slow(OPTIONS, ["adam", "average of adamw", *list(OPTIONS)[-1:]])
+)
 def test_a_run_that_is_stopped_goes_on_as_if_it_was_not(data, tmp_path, name):
     """Stopped after steps 1, 4 (an epoch's last) and 6, a run ends in the same bits."""
     config = make_config(epochs=3, **OPTIONS[name])

@@ -129,7 +129,15 @@ def test_choose_parts(monkeypatch, intra, inter, rows, make_model, parts):
     "options",
     [
         {"cell": "gru", "schedule": "one_cycle", "global_clipnorm": 0.2, "ema_momentum": 0.9},
-        {"optimizer": "adamw", "weight_decay": 1.0, "learning_rate": 0.01, "label_smoothing": 0.1},
+        pytest.param(
+            {
+                "optimizer": "adamw",
+                "weight_decay": 1,
+                "learning_rate": 0.01,
+                "label_smoothing": 0.1,
+            },
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["average", "decay"],
 )

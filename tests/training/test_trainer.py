@@ -9,6 +9,7 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.models import build_model
 from rnn_mnist_tf.training import Trainer
 from rnn_mnist_tf.training.predictor import seed_generators
+from tests.modes import mostly_slow
 from tests.training.trainers import (
     AtCall,
     assert_identical,
@@ -91,7 +92,7 @@ def train_plainly(config, images, labels, initial_weights, optimizer, rate=None,
     return model.get_weights(), lines
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3])
+@pytest.mark.parametrize("parts", mostly_slow([1, 2, 3], [1, 3]))
 @pytest.mark.parametrize(
     ("cell", "optimizer", "count"),
     [
@@ -291,7 +292,7 @@ def test_extreme_batches(data, batch_size):
 
 
 @pytest.mark.parametrize("steps_per_call", [1, 3, 1000])
-@pytest.mark.parametrize("scan", ["rows", "shuffled_rows"])
+@pytest.mark.parametrize("scan", mostly_slow(["rows", "shuffled_rows"], ["shuffled_rows"]))
 def test_steps_per_call_has_no_part_in_the_numbers(data, scan, steps_per_call):
     """How often the loop looks up changes no bit."""
     trainers = [

@@ -17,7 +17,7 @@ from rnn_mnist_tf.rnn_cell import (
 )
 from rnn_mnist_tf.unroll.chunks import CHUNK
 from rnn_mnist_tf.unroll.fused import find_kernel
-from tests.modes import EAGER_AND_GRAPH, traced
+from tests.modes import EAGER_AND_GRAPH, mostly_slow, traced
 
 CELLS = {
     "basic_rnn": lambda: BasicRNNCell(4),
@@ -144,7 +144,7 @@ def test_second_derivatives(kind, case):
     assert_kernel_is_loop(Problem(kind, **CASES[case]), second_derivatives)
 
 
-@pytest.mark.parametrize("kind", ["gru", "peepholes", "mixed_stack"])
+@pytest.mark.parametrize("kind", mostly_slow(["gru", "peepholes", "mixed_stack"], ["mixed_stack"]))
 def test_second_derivatives_in_a_graph(kind):
     """So are the second-order gradients in `tf.function`."""
     problem = Problem(kind, **CASES["lengths_and_state"])
@@ -170,7 +170,7 @@ def test_second_derivatives_about_a_chunk(kind, time):
 
 
 @EACH_CELL
-@pytest.mark.parametrize("lengths", [None, (4, 0)])
+@pytest.mark.parametrize("lengths", mostly_slow([None, (4, 0)], [(4, 0)]))
 def test_unknown_batch_and_time(kind, lengths):
     """One trace with unknown sizes has the eager gradients, also for many chunks."""
     cell = CELLS[kind]()
@@ -195,7 +195,7 @@ def test_unknown_batch_and_time(kind, lengths):
 
 
 @pytest.mark.parametrize("kind", ["basic_rnn", "gru", "peepholes", "stack"])
-@pytest.mark.parametrize("implementation", ["fused", "loop"])
+@pytest.mark.parametrize("implementation", mostly_slow(["fused", "loop"], ["fused"]))
 @pytest.mark.parametrize(
     ("lengths", "in_graph"),
     [(None, False), (None, True), ((4, 0, 1), True)],
@@ -324,7 +324,9 @@ def test_forward_mode(kind):
 
 @EACH_CELL
 @EAGER_AND_GRAPH
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "policy", mostly_slow(["mixed_float16", "mixed_bfloat16"], ["mixed_float16"])
+)
 def test_inside_a_layer_of_half_precision(policy, in_graph, kind):
     """A float32 cell keeps float32 weights there, as a layer inside a layer of Keras's does."""
 

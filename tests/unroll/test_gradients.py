@@ -7,7 +7,7 @@ import tensorflow as tf
 from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import BasicLSTMCell, BasicRNNCell, GRUCell, LSTMCell, LSTMStateTuple
 from rnn_mnist_tf.unroll.gradients import differentiable
-from tests.modes import EAGER_AND_GRAPH, traced
+from tests.modes import GRAPH_AND_SLOWLY_EAGER, traced
 
 CELLS = {
     "basic_rnn": lambda: BasicRNNCell(4),
@@ -47,7 +47,7 @@ def penalty_gradient(cell, inputs, start, implementation):
     return outer.gradient(penalty, sources, unconnected_gradients="zero")
 
 
-@EAGER_AND_GRAPH
+@GRAPH_AND_SLOWLY_EAGER
 @pytest.mark.parametrize("time", [0, 1, 5])
 @pytest.mark.parametrize("kind", CELLS)
 def test_one_tensor_as_c_and_h(kind, time, in_graph):

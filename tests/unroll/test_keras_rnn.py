@@ -7,10 +7,12 @@ import tensorflow as tf
 
 from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import RNNCell
-from tests.rnn_cell.goldens import DEPTH, GOLDENS, LENGTHS, TIME, make_built, make_inputs
+from tests.modes import mostly_slow
+from tests.rnn_cell.goldens import DEPTH, GOLDENS, LENGTHS, QUICK, TIME, make_built, make_inputs
 from tests.unroll.fakes import Nested
 
 EACH_GOLDEN = pytest.mark.parametrize("name", GOLDENS)
+SOME_GOLDENS = pytest.mark.parametrize("name", mostly_slow(GOLDENS, QUICK))
 # Cells whose state Keras gives back as it is: a tensor, or a tuple of tensors.
 NESTED_STATES = ("lstm_stack", "mixed_stack", "deep_dropout", "attention", "keras_stack")
 
@@ -63,7 +65,7 @@ def test_functional_model(name, tmp_path):
     assert_same_leaves(keras.models.load_model(path)(inputs), expected)
 
 
-@EACH_GOLDEN
+@SOME_GOLDENS
 def test_fit(name):
     """One batch of `fit` moves every variable."""
     cell = make_built(name)

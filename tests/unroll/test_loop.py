@@ -15,7 +15,7 @@ from rnn_mnist_tf.rnn_cell import (
     LSTMCell,
     MultiRNNCell,
 )
-from tests.modes import EAGER_AND_GRAPH, traced
+from tests.modes import EAGER_AND_GRAPH, GRAPH_AND_SLOWLY_EAGER, mostly_slow, traced
 from tests.rnn_cell.stepping import few_examples
 from tests.unroll.fakes import Counter, Nested, Plain, Records, RecordsAsLayer, Replicator
 
@@ -269,7 +269,7 @@ def test_lengths_past_the_end(kind, implementation, in_graph):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
 
 
-@EAGER_AND_GRAPH
+@GRAPH_AND_SLOWLY_EAGER
 @EACH_CELL
 @pytest.mark.parametrize("lengths", [None, (0, 3)])
 def test_no_steps(kind, implementation, in_graph, lengths):
@@ -290,7 +290,7 @@ def test_no_steps(kind, implementation, in_graph, lengths):
         np.testing.assert_array_equal(leaf, first)
 
 
-@EAGER_AND_GRAPH
+@GRAPH_AND_SLOWLY_EAGER
 @EACH_CELL
 @pytest.mark.parametrize("lengths", [None, ()])
 def test_no_rows(kind, implementation, in_graph, lengths):
@@ -311,7 +311,9 @@ def test_no_steps_of_a_counter(in_graph):
     assert int(run_steps) == 0
 
 
-@pytest.mark.parametrize("sizes", [(2, 4), (None, 4), (2, None), (None, None)])
+@pytest.mark.parametrize(
+    "sizes", mostly_slow([(2, 4), (None, 4), (2, None), (None, None)], [(2, 4), (None, None)])
+)
 @EACH_CELL
 def test_static_shapes(kind, implementation, sizes):
     """What is known of the shapes of the inputs is known of outputs and states."""

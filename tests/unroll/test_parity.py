@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.python.keras.layers.legacy_rnn import rnn_cell_wrapper_impl
 
 import rnn_mnist_tf.rnn_cell.dropout as dropout_module
-from tests.modes import EAGER_AND_GRAPH
+from tests.modes import GRAPH_AND_SLOWLY_EAGER
 from tests.oracle import Configuration, assert_parity, component, configurations
 
 GRU = (component("GRUCell", num_units=4),)
@@ -30,7 +30,7 @@ def alternate(drawn):
     return pytest.mark.parametrize(("configuration", "in_graph"), cases)
 
 
-@alternate(configurations(50, seed=1))
+@alternate(configurations(30, seed=1))
 def test_dynamic_rnn(configuration, in_graph):
     """Structures, names, outputs, states and gradients are the oracle's."""
     assert_parity(configuration, in_graph)
@@ -136,7 +136,7 @@ def stack_steps(array, configuration):
     return tf.ensure_shape(steps, [max(configuration.lengths), *steps.shape[1:]])
 
 
-@EAGER_AND_GRAPH
+@GRAPH_AND_SLOWLY_EAGER
 @pytest.mark.parametrize(
     "layer", [GRU, PEEPHOLE_LSTM, CONCATENATED_LSTM], ids=["gru", "peephole_lstm", "concatenated"]
 )
@@ -157,7 +157,7 @@ def test_bidirectional_dynamic_rnn(layer, options, in_graph):
     assert_parity(configuration, in_graph)
 
 
-@EAGER_AND_GRAPH
+@GRAPH_AND_SLOWLY_EAGER
 def test_bidirectional_dynamic_rnn_of_stacks(in_graph):
     """Stacks in both directions have the oracle's names and numbers."""
     configuration = Configuration(
@@ -170,7 +170,7 @@ def test_bidirectional_dynamic_rnn_of_stacks(in_graph):
     assert_parity(configuration, in_graph)
 
 
-@EAGER_AND_GRAPH
+@GRAPH_AND_SLOWLY_EAGER
 @pytest.mark.parametrize(
     ("loop", "directions"),
     [(run_static_rnn, 1), (run_static_bidirectional_rnn, 2)],
@@ -193,7 +193,7 @@ def test_static_loops(loop, directions, options, in_graph):
     assert_parity(configuration, in_graph)
 
 
-@EAGER_AND_GRAPH
+@GRAPH_AND_SLOWLY_EAGER
 @pytest.mark.parametrize("loop", [run_raw_rnn, run_raw_rnn_decoder])
 @pytest.mark.parametrize(
     "layer", [GRU, BASIC_LSTM, PEEPHOLE_LSTM], ids=["gru", "basic_lstm", "peephole_lstm"]
@@ -257,7 +257,7 @@ DROPOUTS = {
 }
 
 
-@EAGER_AND_GRAPH
+@GRAPH_AND_SLOWLY_EAGER
 @pytest.mark.usefixtures("same_masks")
 @pytest.mark.parametrize("configuration", DROPOUTS.values(), ids=DROPOUTS.keys())
 def test_dropout(configuration, in_graph):
