@@ -115,7 +115,7 @@ def run(
     for point in points:
         runner.check_place(point)
     waiting = [point for point in points if runner.read_record(point) is None]
-    check_points(waiting, analyses=analyses)
+    check_points(waiting, runner.load, analyses)
     runner.check_data(points, waiting)
     runner.check_results()
 

@@ -24,13 +24,13 @@ def size_to_shape(size):
     raise TypeError(f"Received size={size!r}, expected an int or a tf.TensorShape.")
 
 
-def sizes_to_shapes(sizes, batch):
-    """Returns the shapes of a batch of rows, nested like their sizes.
+def sizes_to_shapes(sizes, *lead):
+    """Returns the shapes of rows, nested like their sizes, behind leading dimensions.
 
     >>> sizes_to_shapes([3, tf.TensorShape([2, 3])], None)
     [(None, 3), (None, 2, 3)]
     """
-    return tf.nest.map_structure(lambda size: (batch, *size_to_shape(size)), sizes)
+    return tf.nest.map_structure(lambda size: (*lead, *size_to_shape(size)), sizes)
 
 
 def plain_size(size):

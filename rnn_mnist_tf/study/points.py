@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import functools
 import json
 import pathlib
 import time
@@ -48,7 +47,7 @@ class PointRunner:
         self.workdir, self.children = pathlib.Path(workdir), children
         self.study, self.results, self.analyses = study, results, tuple(analyses)
         self.steps_per_call, self.overwrite = steps_per_call, overwrite
-        self._read_digests = functools.cache(_read_digests)
+        self._digests = {}
         self._sources = set()  # whose images are read anyway
 
     def directory(self, point):
@@ -96,7 +95,19 @@ class PointRunner:
         """
         self._sources = {point.config.source for point in waiting}
         for point in points:
-            self.check_place(point)
+            if point.config.source in self._sources:
+                self.check_place(point)
+
+    def load(self, *source):
+        """Returns a data set, see `load_dataset`, and remembers its digests."""
+        dataset = load_dataset(*source)
+        self._digests[source] = dataset.digest, dataset.test_digest
+        return dataset
+
+    def _read_digests(self, *source):
+        if source not in self._digests:
+            self.load(*source)
+        return self._digests[source]
 
     def check_results(self):
         """Raises `InputError` if the directory of results cannot be written."""
@@ -160,21 +171,15 @@ class PointRunner:
         with lock(self.directory(point), "train") as directory:  # whose run is not ours to delete
             sweep(directory, (RECORD, ANALYSES, CORES))
             if self._differences(point):  # only then: what is half done goes on
-                (directory / RECORD).unlink(missing_ok=True)
-                (directory / ANALYSES).unlink(missing_ok=True)
+                _delete_record(directory)
                 workdirs.delete_run(directory)
             write_text(directory / CORES, f"{point.cores}\n")
 
     def _forget_another_run(self, point):
         """Deletes record and analyses of a run that has gone from the point's place since."""
         directory = self.directory(point)
-        if (directory / RECORD).is_file() and not self._has_record_of_run(directory):
-            (directory / RECORD).unlink()
-            (directory / ANALYSES).unlink(missing_ok=True)
-
-    def _has_record_of_run(self, directory):
-        record = _read_json(directory / RECORD)
-        return record["result"] == workdirs.read_result(directory)
+        if (directory / RECORD).is_file() and not _has_record_of_run(directory):
+            _delete_record(directory)
 
     def publish(self, point, record):
         """Writes a point's record into the directory of results, if there is to be one.
@@ -214,7 +219,7 @@ class PointRunner:
         directory = self.directory(point)
         if not (directory / RECORD).is_file() or not self._is_trained(point):
             return None
-        return _read_json(directory / RECORD) if self._has_record_of_run(directory) else None
+        return _read_json(directory / RECORD) if _has_record_of_run(directory) else None
 
     def _read_published(self, point):
         """Returns a record of the same run among the results, or None.
@@ -341,9 +346,13 @@ def _is_same_data(digests, others):
     return all(None in pair or pair[0] == pair[1] for pair in zip(digests, others))
 
 
-def _read_digests(*source):
-    dataset = load_dataset(*source)
-    return dataset.digest, dataset.test_digest
+def _has_record_of_run(directory):
+    return _read_json(directory / RECORD)["result"] == workdirs.read_result(directory)
+
+
+def _delete_record(directory):
+    (directory / RECORD).unlink(missing_ok=True)
+    (directory / ANALYSES).unlink(missing_ok=True)
 
 
 def config_flags(config):

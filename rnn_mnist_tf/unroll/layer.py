@@ -86,12 +86,8 @@ class DynamicRNN(keras.layers.Layer):
         """Returns the shapes of `(outputs, state)`, or of the outputs alone."""
         first = nest.first_shape(inputs_shape)
         batch = first[1 if self.time_major else 0]
-
-        def of_rows(*lead):
-            return lambda size: (*lead, *nest.size_to_shape(size))
-
-        outputs = tf.nest.map_structure(of_rows(*first[:2]), self.cell.output_size)
-        state = tf.nest.map_structure(of_rows(batch), self.cell.state_size)
+        outputs = nest.sizes_to_shapes(self.cell.output_size, *first[:2])
+        state = nest.sizes_to_shapes(self.cell.state_size, batch)
         return (outputs, state) if self.return_state else outputs
 
     def compute_output_spec(self, *args, **kwargs):

@@ -132,7 +132,7 @@ def test_choose_parts(monkeypatch, intra, inter, rows, make_model, parts):
         pytest.param(
             {
                 "optimizer": "adamw",
-                "weight_decay": 1,
+                "weight_decay": 1.0,
                 "learning_rate": 0.01,
                 "label_smoothing": 0.1,
             },
