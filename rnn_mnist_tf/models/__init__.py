@@ -10,6 +10,7 @@ from rnn_mnist_tf.models.registry import BUDGETS, MODELS, READ_BY, SIZELESS, bui
 from rnn_mnist_tf.models.renet import build_renet
 from rnn_mnist_tf.models.rnn import build_rnn
 from rnn_mnist_tf.models.serialize import SERIALIZATIONS, SHUFFLES
+from rnn_mnist_tf.models.views import VIEWS, viewed_model
 
 __all__ = [
     "APIS",
@@ -21,6 +22,7 @@ __all__ = [
     "SERIALIZATIONS",
     "SHUFFLES",
     "SIZELESS",
+    "VIEWS",
     "Front",
     "build_cldnn",
     "build_cnn",
@@ -29,4 +31,5 @@ __all__ = [
     "build_renet",
     "build_rnn",
     "make_cell",
+    "viewed_model",
 ]

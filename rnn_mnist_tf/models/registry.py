@@ -12,6 +12,7 @@ from rnn_mnist_tf.models.front import Front
 from rnn_mnist_tf.models.renet import build_renet
 from rnn_mnist_tf.models.rnn import build_rnn, step_size
 from rnn_mnist_tf.models.serialize import sequence_shape
+from rnn_mnist_tf.models.views import answer_views
 
 BUDGETS = ("cnn_rnn", "rnn")
 _CONVOLUTIONS = ("cnn_rnn", "cnn", "cldnn")
@@ -203,4 +204,5 @@ def build_model(config, image_shape, num_classes):
     """
     if config.model not in MODELS:
         raise ValueError(f"Received model={config.model!r}, expected one of {tuple(MODELS)}.")
-    return MODELS[config.model](config, tuple(image_shape), num_classes)
+    model = MODELS[config.model](config, tuple(image_shape), num_classes)
+    return answer_views(model, config.views)

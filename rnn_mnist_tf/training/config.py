@@ -17,6 +17,7 @@ from rnn_mnist_tf.models import (
     SERIALIZATIONS,
     SHUFFLES,
     SIZELESS,
+    VIEWS,
 )
 
 PLACES = ("data_dir", "tfds_dir")
@@ -99,6 +100,7 @@ class TrainConfig:
     dense_keep_prob: float = _field(
         1.0, "Part of the features kept in training before the logits.", minimum=0.01, maximum=1
     )
+    views: str = _field("one", "Views of an image whose mean is the answer.", VIEWS)
     api: str = _field("rnn_cell", "This package's cells, or Keras's own.", APIS)
     epochs: int = _field(10, "Passes over the training images.", minimum=1)
     batch_size: int = _field(64, "Images a step, over all devices.", minimum=1, maximum=2**20)

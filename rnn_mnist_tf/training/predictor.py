@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import tensorflow as tf
 
+from rnn_mnist_tf.models import viewed_model
 from rnn_mnist_tf.training.strategy import MINIMUM_ROWS, choose_parts, split_rows
 
 _LARGEST_BATCH = 1000
@@ -82,7 +83,8 @@ def seed_generators(model):
     1
     """
     found = []
-    for layer in model._flatten_layers():
+    # Keras lists the layers of a model inside another in another order; draws go by the order.
+    for layer in viewed_model(model)._flatten_layers():
         for generator in getattr(layer, "_seed_generators", []):
             if all(generator is not known for known in found):
                 found.append(generator)

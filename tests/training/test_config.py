@@ -14,6 +14,7 @@ from rnn_mnist_tf.training import TrainConfig
     [
         ("cell", "gpu", "basic_rnn.*gru.*basic_lstm.*lstm"),
         ("scan", "diagonal", "rows.*pixels"),
+        ("views", "flips", "one.*shifts"),
         ("model", "transformer", "rnn"),
         ("grayscale", "rec709", "rec601.*article.*none"),
         ("optimizer", "lion", "adam.*adadelta.*sgd"),
