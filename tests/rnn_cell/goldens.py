@@ -5,6 +5,7 @@ What stands here goes through the whole of `test_conformance`.
 
 import keras
 import numpy as np
+import pytest
 
 from rnn_mnist_tf.rnn_cell import (
     AttentionCellWrapper,
@@ -19,6 +20,7 @@ from rnn_mnist_tf.rnn_cell import (
     ResidualWrapper,
 )
 from rnn_mnist_tf.rnn_cell.keras_cell import KerasCell
+from tests.modes import mostly_slow
 
 BATCH, TIME, DEPTH = 3, 5, 4
 LENGTHS = (2, 0, 5)
@@ -174,3 +176,5 @@ def make_inputs(batch=BATCH, time=TIME):
 
 # Of each kind one, for tests that take long; the slow ones take them all.
 QUICK = ["gru", "lstm_stack", "deep_dropout", "attention", "grid", "keras_stack"]
+EACH_GOLDEN = pytest.mark.parametrize("name", GOLDENS)
+SOME_GOLDENS = pytest.mark.parametrize("name", mostly_slow(GOLDENS, QUICK))

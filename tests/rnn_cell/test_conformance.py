@@ -9,21 +9,19 @@ import tensorflow as tf
 
 from rnn_mnist_tf import DynamicRNN, dynamic_rnn
 from rnn_mnist_tf.rnn_cell import DropoutWrapper, MultiRNNCell
-from tests.modes import mostly_slow
 from tests.rnn_cell.goldens import (
     BATCH,
     DEPTH,
+    EACH_GOLDEN,
     GOLDENS,
     LENGTHS,
-    QUICK,
+    SOME_GOLDENS,
     TIME,
     make_built,
     make_golden,
     make_inputs,
 )
 
-EACH_GOLDEN = pytest.mark.parametrize("name", GOLDENS)
-SOME_GOLDENS = pytest.mark.parametrize("name", mostly_slow(GOLDENS, QUICK))
 # The distance from 1 to the next number, once for each step.
 PRECISION = {"mixed_float16": TIME * 2**-10, "mixed_bfloat16": TIME * 2**-7}
 # Cells that may be made without a dtype; variational masks and Keras's cells have one.

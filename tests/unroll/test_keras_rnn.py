@@ -7,12 +7,17 @@ import tensorflow as tf
 
 from rnn_mnist_tf import dynamic_rnn
 from rnn_mnist_tf.rnn_cell import RNNCell
-from tests.modes import mostly_slow
-from tests.rnn_cell.goldens import DEPTH, GOLDENS, LENGTHS, QUICK, TIME, make_built, make_inputs
+from tests.rnn_cell.goldens import (
+    DEPTH,
+    EACH_GOLDEN,
+    LENGTHS,
+    SOME_GOLDENS,
+    TIME,
+    make_built,
+    make_inputs,
+)
 from tests.unroll.fakes import Nested
 
-EACH_GOLDEN = pytest.mark.parametrize("name", GOLDENS)
-SOME_GOLDENS = pytest.mark.parametrize("name", mostly_slow(GOLDENS, QUICK))
 # Cells whose state Keras gives back as it is: a tensor, or a tuple of tensors.
 NESTED_STATES = ("lstm_stack", "mixed_stack", "deep_dropout", "attention", "keras_stack")
 
