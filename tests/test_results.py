@@ -1,5 +1,6 @@
 """The report: every number in it is in the records, every link leads somewhere."""
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -8,12 +9,16 @@ import urllib.parse
 
 import numpy as np
 import pytest
+from absl import flags
 
-from rnn_mnist_tf import results
+from rnn_mnist_tf import results, train
+from rnn_mnist_tf.study import parse_grids
 from rnn_mnist_tf.study.claims import SECTIONS
+from rnn_mnist_tf.training import TrainConfig
 from tests.doors import Answer, assert_refused
 from tests.files import contents_and_times
 from tests.study.records import change, damage, write_study
+from tests.study.test_claims import shipped_points
 
 CELLS = "cell:basic_rnn,gru,lstm,lstm+use_peepholes=true,lstm+use_peepholes=true+cell_clip=1"
 GRIDS = {
@@ -280,6 +285,16 @@ def test_a_note(small, tmp_path, call_results):
     assert "\n\nMeasured by candle light.\n\n- " in section(text, SECTIONS["memory"].title)
 
 
+def test_a_recipe_s_note(tmp_path):
+    """Recipes share a table, so it says whose it is."""
+    for name in ("fast", "quickstart"):
+        write_study(tmp_path, name, ["seed:0"], np.random.default_rng(0))
+    (tmp_path / "fast" / "NOTE.txt").write_text("Measured by candle light.\n")
+    results.run(tmp_path, tmp_path / "RESULTS.md")
+    part = section((tmp_path / "RESULTS.md").read_text(), "Recipes")
+    assert "|\n\n`fast`: Measured by candle light.\n\n## " in f"{part}\n## "
+
+
 def test_what_is_not_read(small, tmp_path, call_results):
     """Hidden files, other files and studies that the report has no place for."""
     call_results(small, tmp_path / "RESULTS.md")
@@ -381,6 +396,45 @@ def test_records_that_differ_in_more_than_the_grid(small, tmp_path, call_results
     word = {"config": "num_units", "cores": "cores", "data_digest": "data"}[what]
     assert_refused(answer, 1, str(small / "memory"), path.stem, f"in {word}.")
     assert list(small.rglob("*.png")) == []
+
+
+def test_how_long_a_study_was_trained(made, small, tmp_path, call_results):
+    """What all runs have, or a list of what they differ in."""
+    (line,) = [
+        line
+        for line in section((made / "RESULTS.md").read_text(), "Cells and layers").splitlines()
+        if line.startswith("Training: ")
+    ]
+    assert line == (
+        "Training: epochs 2; images 1,875 in batches of 64; optimizer adam, schedule constant, "
+        "learning rate 0.001."
+    )
+    for path in small.rglob("*.json"):
+        damage("config", learning_rate=0.25)(path)
+    assert call_results(small, tmp_path / "RESULTS.md").code == 0
+    assert "learning rate 0.25.\n" in (tmp_path / "RESULTS.md").read_text()
+
+
+@pytest.mark.parametrize("name", [*results.RECIPES, *SECTIONS])
+def test_records_are_of_the_flag_files(name):
+    """Whoever changes a recipe or a study measures it anew."""
+    home = pathlib.Path(results.__file__).parents[1]
+    study = results.read_study(home / "results" / name)
+    if name in SECTIONS:
+        points = shipped_points(name)
+    else:
+        values = flags.FlagValues()
+        train.define_flags(values)
+        values(["train", f"--flagfile={home / 'flags' / name}.flags"])
+        fields = [field.name for field in dataclasses.fields(TrainConfig)]
+        base = TrainConfig(**{field: values[field].value for field in fields})
+        points = parse_grids(["seed:0,1,2"], base)
+    measured = {point.name: point.config for point in study.points}
+    assert measured.keys() == {point.name for point in points}
+    for point in points:
+        # Flag files name the data set, records may have read its files.
+        expected = {**point.config.without_places(), "dataset": measured[point.name].dataset}
+        assert measured[point.name].without_places() == expected
 
 
 def test_the_report_that_is_shipped_is_of_the_records():

@@ -3,28 +3,12 @@
 import keras
 import tensorflow as tf
 
+from rnn_mnist_tf.images import shift_image
 from rnn_mnist_tf.rnn_cell.base import PACKAGE
 
 VIEWS = ("one", "shifts")
 # By how many rows and columns an image is moved down and to the right.
 _SHIFTS = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
-
-
-def shift_image(images, rows, columns):
-    """Moves images down and to the right; what comes in from outside is 0, which is black.
-
-    Args:
-        images: `[batch, h, w]` or `[batch, h, w, channels]`.
-        rows, columns: whole numbers, negative ones up and to the left.
-
-    >>> shift_image(tf.constant([[[1, 2], [3, 4]]]), 0, -1).numpy().tolist()
-    [[[2, 0], [4, 0]]]
-    """
-    height, width = images.shape[1:3]
-    rest = [[0, 0]] * (len(images.shape) - 3)
-    padding = [[0, 0], [max(rows, 0), max(-rows, 0)], [max(columns, 0), max(-columns, 0)], *rest]
-    top, left = max(-rows, 0), max(-columns, 0)
-    return tf.pad(images, padding)[:, top : top + height, left : left + width]
 
 
 @keras.saving.register_keras_serializable(PACKAGE)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rnn_mnist_tf.models import viewed_model
 from rnn_mnist_tf.training import make_predictor
 from rnn_mnist_tf.unroll import DynamicRNN
 
@@ -21,6 +22,7 @@ def forgetting(model, images, batch_size=_BATCH):
 
     where `x` is the sequence that the model's RNN reads: the inputs of the layer `rnn`, or of the
     first `DynamicRNN` or `keras.layers.RNN`. A model that forgets has small norms for early steps.
+    Of a model that answers with the mean over views, it is the model of one view that is measured.
 
     Args:
         model: a functional Keras model, pixels to logits.
@@ -35,7 +37,7 @@ def forgetting(model, images, batch_size=_BATCH):
     >>> len(forgetting(model, np.zeros([6, 4, 3], np.uint8)))
     4
     """
-    to_sequence, to_logits, time_major = _split_at_sequence(model)
+    to_sequence, to_logits, time_major = _split_at_sequence(viewed_model(model))
 
     @tf.function(reduce_retracing=True)
     def gradient(sequence, label):
@@ -105,7 +107,7 @@ def check_analyses(names, model):
     >>> check_analyses(["forgetting", "speed"], build_rnn((4, 3), 2, make_cell("gru", 5)))
     """
     if "forgetting" in names:
-        _split_at_sequence(model)
+        _split_at_sequence(viewed_model(model))
 
 
 def _split_at_sequence(model):

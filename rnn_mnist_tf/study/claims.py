@@ -5,7 +5,8 @@ import typing
 
 import numpy as np
 
-from rnn_mnist_tf.study.machine import count_cores
+from rnn_mnist_tf.study.claims_of_analyses import answer_memory, answer_size
+from rnn_mnist_tf.study.claims_of_taps import answer_taps
 from rnn_mnist_tf.study.sentences import (
     count_of,
     describe_failure,
@@ -19,20 +20,9 @@ from rnn_mnist_tf.study.sentences import (
     spread_of,
     value_of,
 )
-from rnn_mnist_tf.study.spread import (
-    compare_errors,
-    compare_times,
-    describe_trend,
-    divide_errors,
-)
+from rnn_mnist_tf.study.spread import NOT_TOLD_APART, compare_errors, compare_times
 
 _PUBLISHED = 98.07  # the article's test accuracy, in percent, of one run
-_SAME = "the same within the spread"
-_ORDERS = {
-    "none": "in order",
-    "fixed": "in one fixed shuffle",
-    "fresh": "in a fresh shuffle for each image",
-}
 
 
 class Section(typing.NamedTuple):
@@ -104,14 +94,14 @@ def _choose(rows, records, spread):
     text = f"The lowest validation error has {', and as low '.join(named)}"
     if len(best) > 1:
         return text + "."
-    verdicts = {_SAME: [], "lower": []}
+    verdicts = {NOT_TOLD_APART: [], "lower": []}
     for row in rows:
         if row is not best[0] and has_learned(row, records):
             found = verdicts.get(compare_errors(row, best[0], spread)[1])
             if found is not None:
                 found.append(f"{name_row(row, records)} ({row['test_error_percent']:.2f} %)")
-    if verdicts[_SAME]:
-        text += f"; the same test error within the spread: {', '.join(verdicts[_SAME])}"
+    if verdicts[NOT_TOLD_APART]:
+        text += f"; not told apart from it: {', '.join(verdicts[NOT_TOLD_APART])}"
     if verdicts["lower"]:
         text += f"; a lower test error: {', '.join(verdicts['lower'])}"
     return text + "."
@@ -140,202 +130,6 @@ def answer_scans(rows, records):
     return sentences
 
 
-# What an order is worth: the error in the second way over that in the first.
-_WORTHS = {
-    "order altogether": ("none", "fresh"),
-    "the image's own order": ("none", "fixed"),
-    "any one order for all images": ("fixed", "fresh"),
-}
-_CLAIM_OF_TREND = {
-    "grows": "holds",
-    "falls": "does not hold: it is the other way round",
-}
-_EQUALLY_LONG = (2, 3)  # blocks whose maps have equally many steps
-
-
-def answer_taps(rows, records):
-    """Says what an order that is lost costs, by the depth of the features."""
-    # Ways to serialize are apart: a way that hardly learns says nothing of how another one spreads.
-    sentences, trends = [], []
-    for serialize in dict.fromkeys(value_of(row, records, "serialize") for row in rows):
-        members = [row for row in rows if value_of(row, records, "serialize") == serialize]
-        spread = spread_of(members, records)
-        groups = group_rows(members, records, "shuffle_steps")
-        sentences.append(f"{serialize}: {describe_spread(spread, members, records)}")
-        sentences += [
-            f"{place}: {_describe_orders(orders, records, spread)}."
-            for place, orders in groups.items()
-        ]
-        trends += _describe_worths(serialize, groups.values(), records, spread)
-    return sentences + trends
-
-
-def _describe_orders(orders, records, spread):
-    """The errors of one tap, each judged against that in order."""
-    texts = []
-    for order in (order for order in _ORDERS if order in orders):
-        text = f"{orders[order]['test_error_percent']:.2f} % {_ORDERS[order]}"
-        pair = [orders[order], orders.get("none")]
-        if order != "none" and pair[1] and all(has_learned(row, records) for row in pair):
-            text += f" ({compare_errors(*pair, spread)[1]})"
-        texts.append(text)
-    learned = all(has_learned(row, records) for row in orders.values())
-    return ", ".join(texts) + ("" if learned else "; one at least did not learn")
-
-
-def _describe_worths(serialize, groups, records, spread):
-    """By how much each kind of order lowers the error, by depth, and what becomes of the claim."""
-    sentences = []
-    for worth, (kept, lost) in _WORTHS.items():
-        ratios = {}
-        for orders in groups:
-            pair = [orders[order] for order in (lost, kept) if order in orders]
-            if len(pair) < 2 or not all(has_learned(row, records) for row in pair):
-                continue
-            if pair[1]["test_error_percent"] > 0:
-                ratios[value_of(pair[0], records, "tap")] = divide_errors(*pair, spread)
-        if len(ratios) < 2:
-            continue
-        ratios = dict(sorted(ratios.items()))
-        trend = describe_trend([*ratios.values()])
-        taps = ", ".join(f"{ratio.text} x after block {tap}" for tap, ratio in ratios.items())
-        sentences.append(
-            f"By {serialize}, what {worth} is worth (the error {_ORDERS[lost]} over that "
-            f"{_ORDERS[kept]}) {trend} with depth: {taps}."
-        )
-        if worth == "order altogether":
-            sentences.append(f"By {serialize}, {_judge_claim(ratios, trend)}.")
-    return sentences
-
-
-def _judge_claim(ratios, trend):
-    """What becomes of the claim over all depths, and where depth alone differs."""
-    text = f"the claim {_CLAIM_OF_TREND.get(trend, 'is not decided')}"
-    alike = [ratios[tap] for tap in _EQUALLY_LONG if tap in ratios]
-    if len(alike) == len(_EQUALLY_LONG) < len(ratios):
-        claim = _CLAIM_OF_TREND.get(describe_trend(alike), "is not decided")
-        text += f"; of blocks 2 and 3 alone, with equally many steps, it {claim}"
-    return text
-
-
-def answer_memory(rows, records):
-    """Says what blank steps after the image cost each cell, and how much of a gradient is left."""
-    spread = spread_of(rows, records)
-    sentences = [describe_spread(spread, rows, records)]
-    for cell, steps in group_rows(rows, records, "blank_steps").items():
-        errors = []
-        for count, row in sorted(steps.items()):
-            remark = describe_failure(row, records)
-            if not remark and count != min(steps) and has_learned(steps[min(steps)], records):
-                remark = compare_errors(row, steps[min(steps)], spread)[1]
-            errors.append(f"{format_error(row)} after {count}" + (f" ({remark})" if remark else ""))
-        sentences.append(f"{cell}, error by blank steps: {', '.join(errors)}.")
-        for count in sorted({min(steps), max(steps)}):
-            shares = _middle_shares(steps[count], records)
-            if shares and has_learned(steps[count], records):
-                each = f" ({', '.join(map(format_digits, shares))} by seed)"
-                sentences.append(
-                    f"{cell}, {count_of(count, 'blank step')}: the logits depend on the middle of "
-                    f"the image {format_digits(np.mean(shares))} x"
-                    f"{each if len(shares) > 1 else ''} as much as on the last step."
-                )
-    return sentences
-
-
-def _middle_shares(row, records):
-    """Of each seed, the norm at the middle row of the image over that at the last step."""
-    shares = []
-    for name in row["points"]:
-        norms = records[name]["analyses"].get("forgetting")
-        if not norms or not norms[-1]:
-            return []
-        image_steps = len(norms) - records[name]["config"]["blank_steps"]
-        shares.append(norms[image_steps // 2] / norms[-1])
-    return shares
-
-
-def answer_size(rows, records):
-    """Says how time grows with the image's side, and what a second core gives."""
-    sentences, series = [], {}
-    machines = {record["machine"] for record in records.values()}
-    machines |= {record.get("analyses_machine", record["machine"]) for record in records.values()}
-    disturbed = sum(row["disturbed"] for row in rows)
-    compared = len(machines) == 1 and not disturbed
-    for row in rows:
-        model, cores, side = (value_of(row, records, n) for n in ("model", "cores", "image_size"))
-        series.setdefault((model, cores), {})[side] = row
-    for (model, cores), sides in series.items():
-        failed = [side for side, row in sides.items() if not has_learned(row, records)]
-        if failed:
-            sentences.append(
-                f"{model}, {count_cores(cores)}: after so few steps the loss is not 5 % below a "
-                f"guess's at {_list_sides(sorted(failed))}: the time alone counts."
-            )
-    for (model, cores), sides in series.items():
-        sentences.append(f"{model}, {count_cores(cores)}: {_times(sides, compared)}.")
-    if disturbed:
-        sentences.append(f"Other work ran beside {disturbed} of them: no times are compared.")
-        return sentences
-    if len(machines) > 1:
-        return [*sentences, f"Measured on {len(machines)} machines: no times are compared."]
-    for model in dict.fromkeys(model for model, _ in series):
-        side, one, two = _largest_pair(series, (model, 1), (model, 2))
-        if side is None:
-            continue
-        gain = f"{two['images_per_second'] / one['images_per_second']:.2f} x as fast in training"
-        if one["batch_100_ms"] and two["batch_100_ms"]:
-            gain += f", {one['batch_100_ms'] / two['batch_100_ms']:.2f} x in inference"
-        sentences.append(f"At side {side} a second core makes {model} {gain}.")
-    ratios = []
-    for cores in dict.fromkeys(cores for _, cores in series):
-        side, rnn, cnn = _largest_pair(series, ("rnn", cores), ("cnn", cores))
-        if side is None:
-            continue
-        ratio = rnn["images_per_second"] / cnn["images_per_second"]
-        ratios.append(ratio)
-        sentences.append(
-            f"At side {side} on {count_cores(cores)} the RNN ({rnn['parameters']:,} parameters) "
-            f"trains on {ratio:.1f} x as many images a second as the CNN ({cnn['parameters']:,})."
-        )
-    if ratios and (min(ratios) > 1 or max(ratios) < 1):
-        holds = "does not hold" if min(ratios) > 1 else "holds"
-        sentences.append(f"Of models with equal parameters the claim {holds}.")
-    return sentences
-
-
-def _times(sides, compared):
-    """One model's milliseconds by side, and by how much they grow if they can be compared."""
-    sides = dict(sorted(sides.items()))
-    training = [1000 / row["images_per_second"] for row in sides.values()]
-    inference = [row["batch_100_ms"] for row in sides.values()]
-    text = f"{_list_sides(sides)}: {_join_times(training)} ms an image in training"
-    if compared and len(sides) > 1:
-        text += f" (from the first to the last {training[-1] / training[0]:.1f} x)"
-    if None not in inference:
-        text += f", {_join_times(inference)} ms in inference (batches of 100)"
-    return text
-
-
-def _list_sides(sides):
-    return f"side{'s' if len(sides) > 1 else ''} {', '.join(map(str, sides))}"
-
-
-def _join(values):
-    return ", ".join(f"{value:.2f}" for value in values)
-
-
-def _join_times(values):
-    return ", ".join(f"{value:.0f}" if value >= 100 else f"{value:#.3g}" for value in values)
-
-
-def _largest_pair(series, name, other):
-    """Returns the largest side that both series have, and its rows; three times None without."""
-    common = set(series.get(name, ())) & set(series.get(other, ()))
-    if not common:
-        return None, None, None
-    return max(common), series[name][max(common)], series[other][max(common)]
-
-
 def answer_article(rows, records):
     """Says whether rows or columns matter in the article's recipe, and how near it comes."""
     spread = spread_of(rows, records)
@@ -348,10 +142,10 @@ def answer_article(rows, records):
         if failure:
             sentences.append(f"{scan}: {_join(accuracies)} %, {failure}.")
             continue
+        difference, verdict = compare_errors(row, published, spread)
         sentences.append(
-            f"{scan}: {_join(accuracies)} %, mean {mean:.2f} %, {mean - _PUBLISHED:+.2f} points "
-            f"against the published {_PUBLISHED:.2f} % (an error that is "
-            f"{compare_errors(row, published, spread)[1]})."
+            f"{scan}: {_join(accuracies)} %, mean {mean:.2f} %, against the published "
+            f"{_PUBLISHED:.2f} % {difference:+.2f} points of error ({verdict})."
         )
     pair = [by_scan[scan] for scan in ("rows", "columns") if scan in by_scan]
     if len(pair) == 2 and all(has_learned(row, records) for row in pair):
@@ -360,11 +154,16 @@ def answer_article(rows, records):
     return sentences
 
 
+def _join(percents):
+    return ", ".join(f"{percent:.2f}" for percent in percents)
+
+
 SECTIONS = {
     "article": Section(
         "The article's recipe",
         "The article publishes 98.07 %, a mean over batches of 64 of which the last has 16 images. "
-        "Its text scans rows, its code columns. Does the recipe give that, and does it matter?",
+        "Its text scans rows, its code columns. Does the recipe give that, and does it matter? "
+        "What was published counts as one run, with the spread of these.",
         answer_article,
     ),
     "cells": Section(
@@ -376,7 +175,7 @@ SECTIONS = {
         "How an image becomes a sequence",
         'The article: "left to right, right to left, or even jumping at random". What does each '
         "order cost? `permuted_rows` is one order for all images, `shuffled_rows` a fresh one for "
-        "each.",
+        "each; `patches` and `pixels` are other steps too, more or fewer of another size.",
         answer_scans,
     ),
     "taps": Section(
@@ -384,13 +183,17 @@ SECTIONS = {
         'The article: deeper features have "a stronger sequence relation". If so, taking their '
         "order away should cost more, the deeper they are. But every second block halves the map, "
         "and with it the steps that have an order: only blocks 2 and 3 have equally many. Errors "
-        "are judged against those in order.",
+        "are judged against those in order. What an order is worth is a ratio of errors; below 1 "
+        "it does harm.",
         answer_taps,
     ),
     "memory": Section(
         "What cells forget",
         "The article: the cells differ in how they forget. Blank steps lie between the image and "
-        "the answer; errors are judged against those with the fewest.",
+        "the answer; errors are judged against those with the fewest, and those of two cells after "
+        "as many blank steps. A cell that did not learn in these epochs does not say what it would "
+        "remember. How much logits depend on a step is the norm of d logits / d x[t]; the last row "
+        "of a digit is black.",
         answer_memory,
     ),
     "size": Section(

@@ -8,7 +8,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatter
 
-from rnn_mnist_tf.study.table import error_percents
+from rnn_mnist_tf.study.table import error_percents, images_per_second
 from rnn_mnist_tf.training.files import replacing
 
 _LABEL_INCHES = 0.17  # from one label to the next
@@ -19,8 +19,9 @@ def save_pictures(directory, points, records, rows):
     """Draws all pictures of a study in place of those before.
 
     `error_by_seconds.png` of what was measured undisturbed, `learning_curves.png`,
-    `error_by_AXIS.png` for each axis with more than one value, and `forgetting.png` where that was
-    measured.
+    `error_by_AXIS.png` for each axis with more than one value but the cores, which change the time
+    alone, `time_by_AXIS.png` too where speed was measured, undisturbed, and `forgetting.png` where
+    that was.
 
     Args:
         directory: where.
@@ -35,16 +36,23 @@ def save_pictures(directory, points, records, rows):
     timed = [row for row in rows if not row["disturbed"]]
     if timed:
         figures["error_by_seconds"] = draw_error_by_seconds(timed)
+    of_speed = all("speed" in r["analyses"] and not r.get("disturbed") for r in records.values())
     for axis in dict.fromkeys(axis for point in points for axis in point.choices):
-        groups = _errors_by_value(axis, points, records)
-        if axis != "seed" and len({value for errors in groups.values() for value in errors}) > 1:
-            figures[f"error_by_{axis}"] = draw_error_by_value(axis, groups)
+        errors = _group_by_value(axis, points, records, _error_percent)
+        if axis == "seed" or len({value for group in errors.values() for value in group}) < 2:
+            continue
+        if axis != "cores":
+            figures[f"error_by_{axis}"] = draw_by_value(axis, errors, "test error, %")
+        if of_speed:
+            times = _group_by_value(axis, points, records, _training_milliseconds)
+            figures[f"time_by_{axis}"] = draw_by_value(axis, times, "training, ms an image")
     if any("forgetting" in record["analyses"] for record in records.values()):
         figures["forgetting"] = draw_forgetting(rows, records)
     for name, figure in figures.items():
         with replacing(directory / f"{name}.png") as temporary:
             figure.savefig(temporary, format="png", dpi=120)
-    for path in [*directory.glob("error_by_*.png"), directory / "forgetting.png"]:
+    drawn = [path for name in ("error", "time") for path in directory.glob(f"{name}_by_*.png")]
+    for path in [*drawn, directory / "forgetting.png"]:
         if path.stem not in figures:  # of an axis, or a measurement, that the study had
             path.unlink(missing_ok=True)
 
@@ -98,17 +106,18 @@ def draw_forgetting(rows, records):
     return figure
 
 
-def draw_error_by_value(axis, groups):
-    """Returns a figure: every run's test error by an axis's value, and the means, as lines.
+def draw_by_value(axis, groups, label):
+    """Returns a figure: every run's figure by an axis's value, and the means, as lines.
 
     Runs that differ in another axis too have means of their own: one over all of them would be one
     over whatever the study happens to have at a value. Between names there is no line.
 
     Args:
         axis: its name.
-        groups: `{name of the other choices: {value: [test error in percent, ...]}}`.
+        groups: `{name of the other choices: {value: [figure of a run, ...]}}`.
+        label: what the figures are.
     """
-    values = list(dict.fromkeys(value for errors in groups.values() for value in errors))
+    values = list(dict.fromkeys(value for runs in groups.values() for value in runs))
     ordered = all(value.replace(".", "", 1).isdecimal() for value in values)
     if ordered:
         values.sort(key=float)
@@ -117,18 +126,18 @@ def draw_error_by_value(axis, groups):
     tall = max(4.0 + 0.06 * longest, 1 + _LABEL_INCHES * len(groups))
     figure = Figure(figsize=(wide, tall), layout="constrained")
     axes = figure.subplots()
-    for color, (name, errors) in zip(_colors(len(groups)), groups.items()):
-        places = sorted(map(values.index, errors))
+    for color, (name, runs) in zip(_colors(len(groups)), groups.items()):
+        places = sorted(map(values.index, runs))
         for place in places:
-            dots = errors[values[place]]
+            dots = runs[values[place]]
             axes.scatter([place] * len(dots), dots, s=18, color=color, alpha=0.6, linewidths=0)
-        means = [statistics.fmean(errors[values[place]]) for place in places]
+        means = [statistics.fmean(runs[values[place]]) for place in places]
         line = {"linestyle": "-" if ordered else "none", "linewidth": 1.0}
         axes.plot(places, means, color=color, marker="_", markersize=14, label=name, **line)
     turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if longest > 5 else {}
     axes.set_xticks(range(len(values)), values, **turned)
-    axes.set(xlabel=axis, ylabel="test error, %", xlim=(-0.6, len(values) - 0.4))
-    every = [errors[value] for errors in groups.values() for value in errors]
+    axes.set(xlabel=axis, ylabel=label, xlim=(-0.6, len(values) - 0.4))
+    every = [runs[value] for runs in groups.values() for value in runs]
     _stretch(axes.yaxis, np.concatenate(every))
     _bare(axes)
     if len(groups) > 1:
@@ -136,14 +145,23 @@ def draw_error_by_value(axis, groups):
     return figure
 
 
-def _errors_by_value(axis, points, records):
+def _error_percent(record):
+    (percent,) = error_percents([record], "test")
+    return percent
+
+
+def _training_milliseconds(record):
+    return 1000 / images_per_second(record["result"])
+
+
+def _group_by_value(axis, points, records, figure):
     groups = {}
     for point in points:
         if axis in point.choices and point.name in records:
             others = {n: text for n, text in point.choices.items() if n not in (axis, "seed")}
             name = " ".join(f"{n}={text}" for n, text in others.items())
-            errors = groups.setdefault(name, {}).setdefault(point.choices[axis], [])
-            errors += error_percents([records[point.name]], "test")
+            runs = groups.setdefault(name, {}).setdefault(point.choices[axis], [])
+            runs.append(figure(records[point.name]))
     return groups
 
 

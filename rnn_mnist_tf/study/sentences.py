@@ -68,10 +68,12 @@ def describe_spread(spread, rows, records):
         f"{math.sqrt(spread.dispersion):.2f} points, and one of e % has sqrt(e) times as much."
     )
     learned = [row for row in rows if has_learned(row, records)]
-    apart = [name_row(row, records) for row in learned if spread.is_apart(row)]
-    if apart and spread.apart:
-        deviation = f"{math.sqrt(spread.apart):.2f} points"
-        text += f" Judged by their own, {deviation}, where that is more: {', '.join(apart)}."
+    apart = [name_row(row, records) for row in learned if spread.is_judged_apart(row)]
+    if apart:
+        text += (
+            f" One of {math.sqrt(spread.apart):.2f} points, which they have in common, is that of "
+            f"{', '.join(apart)}."
+        )
     return text
 
 
@@ -106,7 +108,7 @@ def count_of(number, name):
 def format_digits(value):
     """Returns a number with two significant digits, or all that stand before its point.
 
-    >>> format_digits(0.0123), format_digits(1234.5)
-    ('0.012', '1234')
+    >>> format_digits(0.0123), format_digits(0.5), format_digits(1234.5)
+    ('0.012', '0.50', '1234')
     """
-    return f"{value:.2g}" if value < 10 else f"{value:.0f}"
+    return f"{value:#.2g}" if value < 10 else f"{value:.0f}"

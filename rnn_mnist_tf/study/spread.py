@@ -9,6 +9,7 @@ import scipy.stats
 
 # Above this many percent errors are no counts of rare mistakes: a seed learns early, late or never.
 LARGEST_POOLED = 10.0
+NOT_TOLD_APART = "not told apart"
 _SIGNIFICANCE = 0.01  # of the test whether a configuration's seeds differ more than the others'
 
 
@@ -40,6 +41,16 @@ class Spread(typing.NamedTuple):
         far = between is not None and error > 0 and between**2 / error >= self.limit
         return error > LARGEST_POOLED or far
 
+    def is_judged_apart(self, row):
+        """Whether a row is apart, and the variance of those that are apart is the larger one.
+
+        >>> spread = Spread(0.01, 5, apart=4.0, apart_freedom=2)
+        >>> spread.is_judged_apart({"test_error_percent": 20.0, "test_error_spread": 2.0})
+        True
+        """
+        pooled = self.dispersion * row["test_error_percent"]
+        return self.is_apart(row) and self.apart is not None and self.apart > pooled
+
     def add(self, *parts):
         """Returns the variance of a sum of rows' means, and its degrees of freedom.
 
@@ -57,9 +68,9 @@ class Spread(typing.NamedTuple):
         """
         sums = {False: 0.0, True: 0.0}
         for row, factor in parts:
-            variance = self.dispersion * row["test_error_percent"]
-            apart = self.is_apart(row) and self.apart is not None and self.apart > variance
-            sums[apart] += factor**2 * (self.apart if apart else variance) / row["seeds"]
+            apart = self.is_judged_apart(row)
+            variance = self.apart if apart else self.dispersion * row["test_error_percent"]
+            sums[apart] += factor**2 * variance / row["seeds"]
         total = sums[False] + sums[True]
         estimates = ((sums[False], self.freedom), (sums[True], self.apart_freedom))
         weights = [part**2 / freedom for part, freedom in estimates if part]
@@ -138,7 +149,7 @@ def compare_errors(row, other, spread):
     """Returns `(difference, verdict)`: the first's test error minus the second's.
 
     The verdict is `lower` or `higher` where chance makes a difference as large in less than 5 % of
-    comparisons of equals, else `the same within the spread`.
+    comparisons of equals, else `not told apart`.
 
     Args:
         row, other: from `merge_seeds`.
@@ -154,7 +165,7 @@ def compare_errors(row, other, spread):
         return difference, "not judged"
     variance, freedom = spread.add((row, 1.0), (other, 1.0))
     if abs(difference) <= student_quantile(freedom) * math.sqrt(variance):
-        return difference, "the same within the spread"
+        return difference, NOT_TOLD_APART
     return difference, "lower" if difference < 0 else "higher"
 
 

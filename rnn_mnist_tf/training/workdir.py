@@ -193,13 +193,19 @@ def read_result(workdir):
 
 
 def save_weights(workdir, model):
-    """Writes the weights, without the optimizer's state, and their sha256."""
+    """Writes the weights, without the optimizer's state, and their sha256.
+
+    Raises:
+        OSError: they cannot be written; what is there stays as it is.
+    """
     with _without_optimizer(model), replacing(workdir / WEIGHTS) as temporary:
         # Keras wants the ending, which a temporary file beside the target keeps only in part.
         target = temporary.with_name(temporary.stem + ".weights.h5")
         try:
             model.save_weights(target)
             target.replace(temporary)
+        except RuntimeError as error:  # h5py's, where the disk is full when it closes the file
+            raise OSError(f"{workdir / WEIGHTS} cannot be written: {error}") from error
         finally:
             target.unlink(missing_ok=True)
         digest = sha256(temporary)

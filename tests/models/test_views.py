@@ -6,13 +6,21 @@ import pytest
 import tensorflow as tf
 
 from rnn_mnist_tf.models import build_model
-from rnn_mnist_tf.models.views import answer_views, shift_image
+from rnn_mnist_tf.models.views import answer_views
 from rnn_mnist_tf.serving import export_saved_model
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training.predictor import make_predictor
+from tests.images.test_shift import move
 
 SHAPES = [(6, 5), (6, 5, 3)]
 CONVOLVED = {"model": "cnn_rnn", "filters": "2,3", "tap": 2}
+MODELS = [
+    {"model": "rnn"},
+    CONVOLVED,
+    {**CONVOLVED, "model": "cnn"},
+    {**CONVOLVED, "model": "cldnn", "reduction": 3},
+    {"model": "renet", "patch_size": 1},
+]
 
 
 def make_config(**options):
@@ -35,28 +43,7 @@ def make_images(count=4, shape=(6, 5)):
     return np.random.default_rng(1).integers(100, 256, (count, *shape)).astype(np.uint8)
 
 
-def move(images, down, right):
-    """Moves images a pixel at a time."""
-    moved = np.zeros_like(images)
-    height, width = images.shape[1:3]
-    for row in range(height):
-        for column in range(width):
-            if 0 <= row - down < height and 0 <= column - right < width:
-                moved[:, row, column] = images[:, row - down, column - right]
-    return moved
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("shift", [(0, 0), (2, 0), (-1, 3), (1, -2)])
-def test_what_comes_in_is_black(shape, shift):
-    """Every pixel has moved, none has come around."""
-    images = make_images(shape=shape)
-    moved = shift_image(images, *shift)
-    assert moved.dtype == tf.uint8
-    np.testing.assert_array_equal(moved, move(images, *shift))
-
-
-@pytest.mark.parametrize("options", [{}, CONVOLVED], ids=["rnn", "cnn_rnn"])
+@pytest.mark.parametrize("options", MODELS, ids=lambda options: options["model"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_answer_is_the_mean_over_the_views(shape, options):
     """Of the logarithms of probabilities, for any number of images, eagerly and in a graph."""

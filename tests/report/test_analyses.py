@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rnn_mnist_tf.models import Front, build_rnn, make_cell
+from rnn_mnist_tf.models.views import answer_views
 from rnn_mnist_tf.report import analyses
 from tests.modes import mostly_slow
 
@@ -46,6 +47,16 @@ def test_forgetting_against_differences(index, batch_size):
     model = list(models())[index]
     images = np.random.default_rng(0).integers(1, 255, (5, 4, 3)).astype(np.uint8)
     norms = analyses.forgetting(model, images, batch_size)
+    np.testing.assert_allclose(norms, norms_by_differences(model, images), rtol=5e-3)
+
+
+def test_forgetting_of_a_model_with_views_is_that_of_one_view():
+    """The views around a model have no steps; what they are of has."""
+    model = build_rnn((4, 3), 2, make_cell("gru", 5), front=FRONT)
+    images = np.random.default_rng(0).integers(1, 255, (5, 4, 3)).astype(np.uint8)
+    viewing = answer_views(model, "shifts")
+    analyses.check_analyses(["forgetting"], viewing)
+    norms = analyses.forgetting(viewing, images)
     np.testing.assert_allclose(norms, norms_by_differences(model, images), rtol=5e-3)
 
 

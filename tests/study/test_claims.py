@@ -37,13 +37,13 @@ def test_cells():
     assert answer("cells", CELLS, figures, seeds=2) == [
         SPREAD.format("0.08"),
         "gru: against 1 layer, 2 layers -1.00 points of error (lower) for 2.0 x the time; "
-        "3 layers +0.10 points of error (the same within the spread) for 3.0 x the time.",
+        "3 layers +0.10 points of error (not told apart) for 3.0 x the time.",
         "lstm use_peepholes=true cell_clip=1: against 1 layer, 2 layers +0.20 points of error "
-        "(the same within the spread) for 1.0 x the time; 3 layers +0.50 points of error (higher) "
+        "(not told apart) for 1.0 x the time; 3 layers +0.50 points of error (higher) "
         "for 1.0 x the time.",
         "2 layers are better than 1 for 1 of 2 configurations, worse for 0.",
         "3 layers are better than 1 for 0 of 2 configurations, worse for 1.",
-        "Each of these verdicts is one at 5 %: of 4 comparisons of equals, 0.2 would be called "
+        "Each of these verdicts is one at 5 %: of 4 comparisons of equals, 0.20 would be called "
         "different.",
         "The lowest validation error has gru num_layers=2 (test error 4.00 % ± 0.14); a lower test "
         "error: lstm num_layers=1 use_peepholes=true cell_clip=1 (2.00 %), "
@@ -97,8 +97,8 @@ def test_cells_that_cannot_be_told_apart():
     ]
     sentences = answer("cells", ["cell:gru;num_layers:1,2,3"], figures, seeds=2)
     assert sentences[-1] == (
-        "The lowest validation error has gru num_layers=1 (test error 2.20 % ± 0.14); the same "
-        "test error within the spread: gru num_layers=2 (2.00 %)."
+        "The lowest validation error has gru num_layers=1 (test error 2.20 % ± 0.14); not "
+        "told apart from it: gru num_layers=2 (2.00 %)."
     )
 
     # What the validation part chooses may be worse.
@@ -153,7 +153,7 @@ def test_scans():
         # seed by seed: 5 s against 8 s, and 5 s against 12 s
         "patches: 5.00 % ± 0.14, +3.00 points against rows (higher), 0.4 to 0.6 x the time.",
         # one seed against two: 4.303 sqrt(0.007 (2.3 + 1)) = 0.65; 150 / 8 = 18.75
-        "pixels: 2.30 %, +0.30 points against rows (the same within the spread), 18.8 x the time.",
+        "pixels: 2.30 %, +0.30 points against rows (not told apart), 18.8 x the time.",
     ]
 
 
@@ -209,9 +209,15 @@ def test_what_spreads_apart_is_named():
     sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
     # 0.02 / 2.1 in eight of nine; 7.5^2 / 2 and 4^2 / 2 together
     assert sentences[0] == SPREAD.format("0.10") + (
-        " Judged by their own, 4.25 points, where that is more: blank_steps=84 lstm, "
+        " One of 4.25 points, which they have in common, is that of blank_steps=84 lstm, "
         "blank_steps=112 gru."
     )
+    # Where the others' would be more it is theirs: 0.0095 times 30 is more than 0.1^2 / 2.
+    records = make_study(
+        points, [{**figure, "analyses": {}} for figure in errors(*quiet, 30, 30.1, *quiet[:4])]
+    )
+    sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
+    assert sentences[0] == SPREAD.format("0.10")
 
 
 def test_a_guess_is_one_among_the_classes_of_the_data():
@@ -266,16 +272,16 @@ def test_article():
     figures = errors(2.1, 1.9, 2.0, 1.5, 1.3, 1.4)
     assert answer("article", ["scan:rows,columns"], figures, seeds=3) == [
         SPREAD.format("0.08"),
-        "rows: 97.90, 98.10, 98.00 %, mean 98.00 %, -0.07 points against the published 98.07 % (an "
-        "error that is the same within the spread).",
-        "columns: 98.50, 98.70, 98.60 %, mean 98.60 %, +0.53 points against the published 98.07 % "
-        "(an error that is lower).",
+        "rows: 97.90, 98.10, 98.00 %, mean 98.00 %, against the published 98.07 % +0.07 points of "
+        "error (not told apart).",
+        "columns: 98.50, 98.70, 98.60 %, mean 98.60 %, against the published 98.07 % -0.53 points "
+        "of error (lower).",
         "Rows against columns: +0.60 points of error (higher).",
     ]
     assert answer("article", ["scan:columns"], errors(2)) == [
         NO_SPREAD,
-        "columns: 98.00 %, mean 98.00 %, -0.07 points against the published 98.07 % (an error that "
-        "is not judged).",
+        "columns: 98.00 %, mean 98.00 %, against the published 98.07 % +0.07 points of error (not "
+        "judged).",
     ]
 
 
@@ -325,13 +331,17 @@ MENTIONED = {
         *[f"tap={tap} positions: " for tap in (2, 3, 4)],
     ],
     "memory": [
-        f"{cell}, {what}"
-        for cell in ("basic_rnn", "gru", "basic_lstm")
-        for what in ("error by blank steps", "0 blank steps", "112 blank steps")
+        *[
+            f"{cell}, {what}"
+            for cell in ("basic_rnn", "gru", "basic_lstm")
+            for what in ("error by blank steps", "0 blank steps", "112 blank steps")
+        ],
+        *[f"After {count} blank steps: " for count in (0, 28, 56, 112)],
     ],
     "size": [
         *[f"{model}, {cores}: " for model in ("rnn", "cnn") for cores in ("1 core", "2 cores")],
         *[f"At side 224 {what}" for what in ("a second core", "on 1 core", "on 2 cores")],
+        "Over all sides and cores the RNN is ",
     ],
 }
 

@@ -83,7 +83,7 @@ def test_an_order_is_judged_against_the_natural_one():
     figures = errors(1.9, 2.1, 2.2, 2.4, 2.5, 2.7)
     sentences = answer("taps", ["shuffle_steps:none,fixed,fresh"], figures, seeds=2)
     assert sentences[1] == (
-        "base: 2.00 % in order, 2.30 % in one fixed shuffle (the same within the spread), 2.60 % "
+        "base: 2.00 % in order, 2.30 % in one fixed shuffle (not told apart), 2.60 % "
         "in a fresh shuffle for each image (higher)."
     )
 
@@ -92,14 +92,23 @@ def test_the_claim_where_depth_alone_differs():
     """Blocks 2 and 3 have equally many steps."""
     figures = errors(2, 4, 2, 3, 2, 3)
     sentences = answer("taps", ["tap:1,2,3;shuffle_steps:none,fresh"], figures)
-    assert sentences[-1] == (
-        "By rows, the claim does not hold: it is the other way round; of blocks 2 and 3 alone, "
-        "with equally many steps, it is not decided."
-    )
+    assert sentences[-2:] == [
+        f"{ALTOGETHER} falls with depth, and from block 2 to 3 alone does not change: 2.00 x after "
+        "block 1, 1.50 x after block 2, 1.50 x after block 3.",
+        "By rows, the claim is not decided where depth alone differs, from block 2 to 3; over all "
+        "blocks it does not hold: it is the other way round, but there the steps become fewer too.",
+    ]
     figures[-1]["error"] = 3.5
     assert answer("taps", ["tap:1,2,3;shuffle_steps:none,fresh"], figures)[-1] == (
-        "By rows, the claim is not decided; of blocks 2 and 3 alone, with equally many steps, it "
-        "holds."
+        "By rows, the claim holds where depth alone differs, from block 2 to 3; over all blocks it "
+        "is not decided, but there the steps become fewer too."
+    )
+    # Of other orders too it is said what becomes of their worth there.
+    grid = ["tap:1,2,3;shuffle_steps:fixed,fresh"]
+    (sentence,) = [text for text in answer("taps", grid, figures) if "any one order" in text]
+    assert (
+        ") neither only grows nor only falls with depth, and from block 2 to 3 alone grows: "
+        in sentence
     )
 
 
@@ -111,4 +120,4 @@ def test_ways_to_serialize_spread_apart():
     assert sentences[1].endswith("4.00 % in one fixed shuffle (higher).")
     # 2 / 6 and 4.5 / 7.5: a dispersion of 0.467
     assert sentences[2] == "positions: " + SPREAD.format("0.68")
-    assert sentences[3].endswith("7.50 % in one fixed shuffle (the same within the spread).")
+    assert sentences[3].endswith("7.50 % in one fixed shuffle (not told apart).")

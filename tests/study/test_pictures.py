@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from rnn_mnist_tf.study import merge_seeds, parse_grids, pictures, save_pictures
-from rnn_mnist_tf.study.pictures import draw_error_by_value, draw_learning_curves
-from tests.study.records import make_record
+from rnn_mnist_tf.study.pictures import draw_by_value, draw_learning_curves
+from tests.study.records import make_record, speed
 
 
 def save(directory, grids, seeds=1, **options):
@@ -47,6 +47,34 @@ def test_forgetting(tmp_path):
     assert "forgetting.png" in names
 
 
+def test_times_by_axis(tmp_path):
+    """Where speed was measured, and nothing disturbed it; cores have no errors of their own."""
+    grids = ["image_size:14,28;cores:1,2;cell:gru"]
+    always = {"error_by_image_size.png", "error_by_seconds.png", "learning_curves.png"}
+    times = {"time_by_image_size.png", "time_by_cores.png"}
+    assert save(tmp_path, grids, analyses=speed(1.0)) == always | times
+    points = parse_grids(grids)
+    records = {point.name: make_record(analyses=speed(1.0)) for point in points}
+    records[points[0].name]["disturbed"] = True
+    save_pictures(tmp_path, points, records, merge_seeds(points, records))
+    assert {path.name for path in tmp_path.iterdir()} == always
+
+
+def test_milliseconds_an_image(tmp_path, monkeypatch):
+    """Those of training: two epochs of 1,875 images in 2.5 seconds are 0.667 each."""
+    drawn = {}
+    monkeypatch.setattr(
+        pictures,
+        "draw_by_value",
+        lambda axis, groups, label: drawn.update({(axis, label): groups}) or Figure(),
+    )
+    points = parse_grids(["image_size:14,28"])
+    records = {point.name: make_record(analyses=speed(1.0)) for point in points}
+    save_pictures(tmp_path, points, records, merge_seeds(points, records))
+    (runs,) = drawn["image_size", "training, ms an image"].values()
+    assert runs == {"14": [pytest.approx(2 / 3)], "28": [pytest.approx(2 / 3)]}
+
+
 def test_nothing_is_drawn_of_nothing(tmp_path):
     """Before the first point is done there are no pictures."""
     save_pictures(tmp_path, parse_grids(["cell:gru"]), {}, [])
@@ -73,7 +101,7 @@ def test_pictures_of_an_earlier_study_are_gone(tmp_path):
 def test_dots_are_the_errors():
     """Every run is a dot above its value; means are those of equal other choices."""
     groups = {"tap=1": {"rows": [1.0, 3.0], "both": [5.0]}, "tap=2": {"positions": [4.0]}}
-    (axes,) = draw_error_by_value("serialize", groups).axes
+    (axes,) = draw_by_value("serialize", groups, "test error, %").axes
     dots = [found.get_offsets().tolist() for found in axes.collections]
     assert dots == [[[0, 1], [0, 3]], [[1, 5]], [[2, 4]]]
     assert [line.get_xydata().tolist() for line in axes.lines] == [[[0, 2], [1, 5]], [[2, 4]]]
@@ -82,14 +110,15 @@ def test_dots_are_the_errors():
     assert axes.get_yscale() == "linear"
     assert {line.get_linestyle() for line in axes.lines} == {"None"}
     # Numbers stand by size, whichever point was done first.
-    (axes,) = draw_error_by_value("tap", {"": {"2": [2.0], "10": [1.0]}, "x": {"1": [3.0]}}).axes
+    groups = {"": {"2": [2.0], "10": [1.0]}, "x": {"1": [3.0]}}
+    (axes,) = draw_by_value("tap", groups, "test error, %").axes
     assert {line.get_linestyle() for line in axes.lines} == {"-"}
     assert [label.get_text() for label in axes.get_xticklabels()] == ["1", "2", "10"]
 
 
 def test_one_line_needs_no_legend():
     """And errors far apart stand on a logarithmic axis."""
-    (axes,) = draw_error_by_value("scan", {"": {"rows": [1.0], "pixels": [88.0]}}).axes
+    (axes,) = draw_by_value("scan", {"": {"rows": [1.0], "pixels": [88.0]}}, "test error, %").axes
     assert axes.get_legend() is None
     assert axes.get_yscale() == "log"
 
@@ -99,7 +128,9 @@ def test_lines_of_a_study(tmp_path, monkeypatch):
     drawn = {}
     figure = Figure()
     monkeypatch.setattr(
-        pictures, "draw_error_by_value", lambda axis, groups: drawn.update({axis: groups}) or figure
+        pictures,
+        "draw_by_value",
+        lambda axis, groups, label: drawn.update({axis: groups}) or figure,
     )
     save(tmp_path, ["num_layers:1,2;cell:gru", "num_layers:2;cell:lstm"], seeds=2)
     assert {name: list(errors) for name, errors in drawn["num_layers"].items()} == {

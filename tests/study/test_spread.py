@@ -85,13 +85,13 @@ def test_the_verdict():
     """At 4.303 deviations of sqrt(0.02 (2 + e) / 2) a difference begins to count."""
     spread = Spread(0.02, 2)
     for error, verdict in (
-        (2.95, "the same within the spread"),  # the limit is 0.957
+        (2.95, "not told apart"),  # the limit is 0.957
         (2.97, "higher"),  # 0.959
-        (1.25, "the same within the spread"),  # 0.776
+        (1.25, "not told apart"),  # 0.776
         (1.2, "lower"),  # 0.770
     ):
         assert compare_errors(row(error), row(2.0), spread) == (error - 2.0, verdict)
-    assert compare_errors(row(2.97), row(2.0, seeds=1), spread)[1] == "the same within the spread"
+    assert compare_errors(row(2.97), row(2.0, seeds=1), spread)[1] == "not told apart"
 
 
 def test_no_spread_no_verdict():
@@ -115,9 +115,7 @@ def test_equals_are_told_apart_once_in_twenty_times(truth, deviation):
     for _ in range(4000):
         errors = random.normal(truth, deviation, size=(2, len(truth)))
         rows = [row(*pair) for pair in zip(errors.mean(0), errors.std(0, ddof=1))]
-        found += compare_errors(rows[0], rows[1], pool_spread(rows))[1] != (
-            "the same within the spread"
-        )
+        found += compare_errors(rows[0], rows[1], pool_spread(rows))[1] != ("not told apart")
     # Three deviations of a binomial count: 3 sqrt(0.05 * 0.95 / 4000) = 0.0103.
     assert found / 4000 == pytest.approx(0.05, abs=0.0104)
 
