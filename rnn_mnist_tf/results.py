@@ -16,12 +16,13 @@ from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.study import format_markdown, merge_seeds, read_record, save_pictures
 from rnn_mnist_tf.study.claims import SECTIONS
 from rnn_mnist_tf.study.grid import value_text
+from rnn_mnist_tf.study.published import PUBLISHED
 from rnn_mnist_tf.study.table import error_percents
 from rnn_mnist_tf.training import TrainConfig
 from rnn_mnist_tf.training.files import write_text
 
 NOTE = "NOTE.txt"
-TRIED = "tried"  # a directory of records: recipes that were trained to the end and are not shipped
+TRIED = "tried"  # a directory of records: other recipes whose test error was read too
 # Of each recipe: what it is. Its points differ in the seed alone.
 RECIPES = {
     "quickstart": (
@@ -30,55 +31,35 @@ RECIPES = {
     ),
     "fast": "LSTM 160, rows, one epoch",
     "best_rnn": "no convolution anywhere",
-    "best_hybrid": "features of a CNN, read by an RNN",
+    "best_hybrid": "features of a CNN, read by an RNN; answers are means over 5 shifted views",
 }
-# Test error on MNIST, in percent, as published.
-PUBLISHED = (
-    (
-        "0.09",
-        "an ensemble of ensembles of CNNs",
-        "An, Lee, Park, Yang and So 2020, An Ensemble of Simple Convolutional Neural Network "
-        "Models for MNIST Digit Recognition, arXiv:2008.10400",
-    ),
-    (
-        "0.13",
-        "an ensemble of CNNs whose branches end in vectors",
-        "Byerly, Kalganova and Dear 2020, No Routing Needed Between Capsules, arXiv:2001.09136",
-    ),
-    (
-        "0.17",
-        "the best single one of these",
-        "Byerly, Kalganova and Dear 2020, No Routing Needed Between Capsules, arXiv:2001.09136",
-    ),
-    (
-        "0.21",
-        "five CNNs with DropConnect that vote",
-        "Wan, Zeiler, Zhang, LeCun and Fergus 2013, Regularization of Neural Networks using "
-        "DropConnect, ICML, PMLR 28(3)",
-    ),
-    (
-        "0.23",
-        "a committee of 35 CNNs",
-        "Ciresan, Meier and Schmidhuber 2012, Multi-column Deep Neural Networks for Image "
-        "Classification, arXiv:1202.2745",
-    ),
-    (
-        "0.32",
-        "3-D Grid LSTM",
-        "Kalchbrenner, Danihelka and Graves 2015, Grid Long Short-Term Memory, arXiv:1507.01526",
-    ),
-    (
-        "0.45",
-        "ReNet",
-        "Visin, Kastner, Cho, Matteucci, Courville and Bengio 2015, ReNet: A Recurrent Neural "
-        "Network Based Alternative to Convolutional Networks, arXiv:1505.00393",
-    ),
-    (
-        "1.93",
-        "2 x LSTM 100, columns, 10 epochs: 98.07 %, a mean over batches",
-        "the article that this project implements",
-    ),
-)
+_HEAD = """\
+# Results
+
+Written by `python -m rnn_mnist_tf.results` from the records under `{place}/`, one JSON file for
+each training run, with its configuration, seed, curve, seconds and machine. Choices are made on a
+validation part of the training images, unless it says otherwise. The test images are read once
+for each run, at its end, unless a note says otherwise, and all of them count. A mean is over the
+seeds; `e % ± s` and the column spread have their standard deviation, `r ± d x` has that of a
+ratio of means.
+
+An error is called lower or higher where chance between seeds makes such a difference in less than
+5 % of comparisons of equals, by Student's t with the spread of all configurations that learned
+and err at most 10 %, in `taps` of each way to serialize; with depth a ratio grows or falls by
+Tukey's range over the blocks compared, at the same 5 %. So of 20 comparisons of equals one is
+called different. `not told apart` is all else: two or three seeds cannot show that errors are the
+same. Configurations with errors above 10 %, and those whose seeds differ far more than the
+others' (an F test at 1 % for all together), have one spread in common, where that is larger than
+the others' would be. `lower`, `higher` and `did not learn` are said of the study's epochs and its
+one learning rate; others were not tried.
+
+Times are those of the fastest seed beside which no other work ran on the same cores;
+`(disturbed)` marks those where it always did, or whose time does not compare, for the reason in
+the note. Times have no spread; what is said of them is said where all that was measured agrees.
+
+Measured: {when}, on {machines}.
+Seconds compare within a table better than between tables.
+"""
 _CHOICES = {field.name: field.metadata["choices"] for field in dataclasses.fields(TrainConfig)}
 
 
@@ -99,7 +80,7 @@ class Study(typing.NamedTuple):
 
 
 class Tried(typing.NamedTuple):
-    """Runs to the end of recipes that are not shipped.
+    """Readings of the test images beside those of the recipes.
 
     Attributes:
         errors: `{file name: test error in percent}`.
@@ -266,29 +247,7 @@ def _format_head(studies, place):
     days = sorted({record["date"][:10] for record in records})
     machines = sorted({_name_machine(record["machine"]) for record in records})
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    return (
-        "# Results\n\n"
-        f"Written by `python -m rnn_mnist_tf.results` from the records under `{place}/`, one JSON "
-        "file for each\ntraining run, with its configuration, seed, curve, seconds and machine. "
-        "Choices are made on a validation\npart of the training images, unless it says otherwise. "
-        "The test images are read once for each run, at its\nend, and all of them count. A mean is "
-        "over the seeds; `e % ± s` and the column spread have their standard\ndeviation, `r ± d x` "
-        "has that of a ratio of means. An error is called lower or higher where chance between\n"
-        "seeds makes such a difference in less than 5 % of comparisons of equals, by Student's t "
-        "with the spread of all\nconfigurations that learned and err at most 10 %, in `taps` of "
-        "each way to serialize; with depth a ratio grows or\nfalls by Tukey's range at the same "
-        "5 %. So of 20 comparisons of equals one is called different. `not told apart` is\nall "
-        "else: two or three seeds cannot show that errors are the same. Configurations with errors "
-        "above 10 %, and\nthose whose seeds differ far more than the others' (an F test at 1 % for "
-        "all together), have one spread in common,\nif that is larger.\n\n"
-        "What is better or did not learn is so after as many epochs as the study has, with its one "
-        "rate for all: others\nwere not tried. Times are those of the fastest seed beside which no "
-        "other work ran on the same cores;\n`(disturbed)` marks those where it always did, or "
-        "whose time does not compare for what the note says. They have\nno spread; what is said "
-        "of them is said where all that was measured agrees.\n\n"
-        f"Measured: {when}, on {'; '.join(machines)}.\nSeconds "
-        "compare within a table better than between tables.\n"
-    )
+    return _HEAD.format(place=place, when=when, machines="; ".join(machines))
 
 
 def _name_machine(machine):
@@ -330,8 +289,8 @@ def _format_tried(tried, place):
     if not texts:
         return ""
     return (
-        f"Trained to the end too, and not taken or replaced: {', '.join(texts)}.\nOf several "
-        "readings of the test images the lowest is likely to be a lucky one.\n"
+        f"Read on the test images too, and not taken, or replaced since: {', '.join(texts)}.\n"
+        "Of several readings of the test images the lowest is likely to be a lucky one.\n"
         + (f"{tried.note}\n" if tried.note else "")
     )
 
@@ -349,16 +308,16 @@ def _source_flags(study):
 
 
 def _describe_training(study):
-    """How much each run was trained, in what is the same for all, or a list where it is not."""
+    """How the runs were trained: what is the same for all, or a list where it is not."""
     found = {}
     for record in study.records.values():
         config, result = record["config"], record["result"]
         seen = {
             "epochs": f"{result['epochs']:,}",
             "images": f"{result['train_examples']:,}",
-            **{name: value_text(config[name]) for name in ("batch_size", "optimizer")},
-            **{name: value_text(config[name]) for name in ("schedule", "learning_rate")},
         }
+        for name in ("batch_size", "optimizer", "schedule", "learning_rate"):
+            seen[name] = value_text(config[name])
         for name, text in seen.items():
             found.setdefault(name, {})[text] = None
     texts = {name: ", ".join(values) for name, values in found.items()}

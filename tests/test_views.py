@@ -11,8 +11,8 @@ from PIL import Image
 from rnn_mnist_tf import export, predict, train
 from rnn_mnist_tf.images.fit import fit_image
 from rnn_mnist_tf.training.workdir import load_model
-from tests.images.test_shift import move
 from tests.test_predict import assert_is
+from tests.views import mean_over_shifts
 
 
 @pytest.fixture(scope="module")
@@ -24,13 +24,8 @@ def viewing(tmp_path_factory, small_config, digits):
 
 
 def answers(trained, images):
-    """The mean of the logarithms of the probabilities of the model without views."""
-    model, _ = load_model(trained)
-    total = 0
-    for shift in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
-        logits = np.asarray(model(move(images, *shift)), np.float64)
-        total = total + logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    return total / 5
+    """What the run without views answers on the average of views."""
+    return mean_over_shifts(load_model(trained)[0], images)
 
 
 def test_train(viewing, trained, digits):

@@ -144,8 +144,8 @@ def answer_article(rows, records):
             continue
         difference, verdict = compare_errors(row, published, spread)
         sentences.append(
-            f"{scan}: {_join(accuracies)} %, mean {mean:.2f} %, against the published "
-            f"{_PUBLISHED:.2f} % {difference:+.2f} points of error ({verdict})."
+            f"{scan}: {_join(accuracies)} %, mean {mean:.2f} %: {difference:+.2f} points of "
+            f"error against the published {_PUBLISHED:.2f} % ({verdict})."
         )
     pair = [by_scan[scan] for scan in ("rows", "columns") if scan in by_scan]
     if len(pair) == 2 and all(has_learned(row, records) for row in pair):
@@ -163,7 +163,7 @@ SECTIONS = {
         "The article's recipe",
         "The article publishes 98.07 %, a mean over batches of 64 of which the last has 16 images. "
         "Its text scans rows, its code columns. Does the recipe give that, and does it matter? "
-        "What was published counts as one run, with the spread of these.",
+        "What was published counts as one run, with the spread of these seeds.",
         answer_article,
     ),
     "cells": Section(
@@ -175,7 +175,7 @@ SECTIONS = {
         "How an image becomes a sequence",
         'The article: "left to right, right to left, or even jumping at random". What does each '
         "order cost? `permuted_rows` is one order for all images, `shuffled_rows` a fresh one for "
-        "each; `patches` and `pixels` are other steps too, more or fewer of another size.",
+        "each; `patches` and `pixels` also change how many steps there are and how large each is.",
         answer_scans,
     ),
     "taps": Section(
@@ -190,10 +190,10 @@ SECTIONS = {
     "memory": Section(
         "What cells forget",
         "The article: the cells differ in how they forget. Blank steps lie between the image and "
-        "the answer; errors are judged against those with the fewest, and those of two cells after "
-        "as many blank steps. A cell that did not learn in these epochs does not say what it would "
+        "the answer; errors are judged against those with the fewest, and between cells after "
+        "equally many. A cell that did not learn in these epochs does not say what it would "
         "remember. How much logits depend on a step is the norm of d logits / d x[t]; the last row "
-        "of a digit is black.",
+        "of a digit is nearly always black.",
         answer_memory,
     ),
     "size": Section(

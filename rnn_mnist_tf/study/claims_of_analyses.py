@@ -45,7 +45,7 @@ def answer_memory(rows, records):
 
 
 def _compare_cells(groups, records, spread):
-    """Each two cells after as many blank steps, where both learned."""
+    """Each two cells after equally many blank steps, where both learned."""
     sentences = []
     for count in sorted({count for steps in groups.values() for count in steps}):
         learned = {
@@ -77,7 +77,7 @@ def _middle_shares(row, records):
 
 
 def answer_size(rows, records):
-    """Says how time grows with the image's side, and what a second core gives."""
+    """Says how time grows with the side, what a second core gives, and which model is faster."""
     sentences, series = [], {}
     machines = {record["machine"] for record in records.values()}
     machines |= {record.get("analyses_machine", record["machine"]) for record in records.values()}
@@ -96,7 +96,7 @@ def answer_size(rows, records):
     for (model, cores), sides in series.items():
         sentences.append(f"{model}, {count_cores(cores)}: {_times(sides, compared)}.")
     if disturbed:
-        sentences.append(f"Other work ran beside {disturbed} of them: no times are compared.")
+        sentences.append(f"The times of {disturbed} of them do not compare: none are compared.")
         return sentences
     if len(machines) > 1:
         return [*sentences, f"Measured on {len(machines)} machines: no times are compared."]
@@ -119,11 +119,13 @@ def _compare_models(series):
     for cores in dict.fromkeys(cores for _, cores in series):
         rnns, cnns = series.get(("rnn", cores), {}), series.get(("cnn", cores), {})
         sides = sorted(rnns.keys() & cnns.keys())
-        for rnn, cnn in ((rnns[side], cnns[side]) for side in sides):
+        for side in sides:
+            rnn, cnn = rnns[side], cnns[side]
             training.append(rnn["images_per_second"] / cnn["images_per_second"])
             if rnn["batch_100_ms"] and cnn["batch_100_ms"]:
                 inference.append(cnn["batch_100_ms"] / rnn["batch_100_ms"])
         if sides:
+            rnn, cnn = rnns[sides[-1]], cnns[sides[-1]]
             sentences.append(
                 f"At side {sides[-1]} on {count_cores(cores)} the RNN ({rnn['parameters']:,} "
                 f"parameters) trains on {format_digits(training[-1])} x as many images a second as "
@@ -163,4 +165,5 @@ def _list_sides(sides):
 
 
 def _join_times(values):
-    return ", ".join(f"{value:.0f}" if value >= 100 else f"{value:#.3g}" for value in values)
+    texts = (f"{value:.0f}" if value >= 100 else f"{value:#.3g}" for value in values)
+    return ", ".join(text.removesuffix(".") for text in texts)

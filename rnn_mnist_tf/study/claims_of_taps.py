@@ -90,7 +90,9 @@ def _equally_long(ratios):
 def _describe_trends(ratios):
     text = f"{describe_trend([*ratios.values()])} with depth"
     if alike := _equally_long(ratios):
-        text += f", and from block 2 to 3 alone {describe_trend(alike)}"
+        text += (
+            f" over all blocks, and from block 2 to 3, judged as a pair, {describe_trend(alike)}"
+        )
     return text
 
 
@@ -102,6 +104,6 @@ def _judge_claim(ratios):
         return f"the claim {claim}"
     of_depth = _CLAIM_OF_TREND.get(describe_trend(alike), "is not decided")
     return (
-        f"the claim {of_depth} where depth alone differs, from block 2 to 3; over all blocks it "
-        f"{claim}, but there the steps become fewer too"
+        f"from block 2 to 3, where depth alone differs, the claim {of_depth}; over all blocks, "
+        f"where the steps become fewer too, it {claim}"
     )

@@ -20,8 +20,8 @@ def save_pictures(directory, points, records, rows):
 
     `error_by_seconds.png` of what was measured undisturbed, `learning_curves.png`,
     `error_by_AXIS.png` for each axis with more than one value but the cores, which change the time
-    alone, `time_by_AXIS.png` too where speed was measured, undisturbed, and `forgetting.png` where
-    that was.
+    alone; `time_by_AXIS.png`, of training, where every record has the analysis `speed` and none is
+    disturbed; `forgetting.png` where a record has that analysis.
 
     Args:
         directory: where.
@@ -154,14 +154,14 @@ def _training_milliseconds(record):
     return 1000 / images_per_second(record["result"])
 
 
-def _group_by_value(axis, points, records, figure):
+def _group_by_value(axis, points, records, measure):
     groups = {}
     for point in points:
         if axis in point.choices and point.name in records:
             others = {n: text for n, text in point.choices.items() if n not in (axis, "seed")}
             name = " ".join(f"{n}={text}" for n, text in others.items())
             runs = groups.setdefault(name, {}).setdefault(point.choices[axis], [])
-            runs.append(figure(records[point.name]))
+            runs.append(measure(records[point.name]))
     return groups
 
 

@@ -71,8 +71,8 @@ def describe_spread(spread, rows, records):
     apart = [name_row(row, records) for row in learned if spread.is_judged_apart(row)]
     if apart:
         text += (
-            f" One of {math.sqrt(spread.apart):.2f} points, which they have in common, is that of "
-            f"{', '.join(apart)}."
+            f" Judged by a standard deviation of {math.sqrt(spread.apart):.2f} points instead, "
+            f"whatever the error: {', '.join(apart)}."
         )
     return text
 
@@ -88,7 +88,7 @@ def format_error(row):
 
 
 def format_seconds(row):
-    """Returns the time of training, nothing if other work always ran beside it.
+    """Returns the time of training, nothing if no seed's compares.
 
     >>> format_seconds({"disturbed": False, "train_seconds": 4.2})
     ' in 4 s'
@@ -108,7 +108,7 @@ def count_of(number, name):
 def format_digits(value):
     """Returns a number with two significant digits, or all that stand before its point.
 
-    >>> format_digits(0.0123), format_digits(0.5), format_digits(1234.5)
-    ('0.012', '0.50', '1234')
+    >>> [format_digits(value) for value in (0.0123, 0.5, 9.96, 1234.5)]
+    ['0.012', '0.50', '10', '1234']
     """
-    return f"{value:#.2g}" if value < 10 else f"{value:.0f}"
+    return (f"{value:#.2g}" if value < 10 else f"{value:.0f}").removesuffix(".")

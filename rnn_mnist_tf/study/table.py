@@ -52,7 +52,7 @@ def merge_seeds(points, records):
     Returns:
         A list of dicts: `flags` (`{name: value}` of `varying_flags`), `label` (those that the grid
         set, in a line), `points` (whose numbers these are), `seeds` (how many), `disturbed`
-        (whether other work ran beside every one), and the figures; None where there is none. Times
+        (whether no seed's time compares), and the figures; None where there is none. Times
         are those of the fastest seed that was not disturbed, if there is one.
     """
     groups = {}
@@ -109,8 +109,8 @@ def _figures(records):
 def images_per_second(result):
     """Returns how many images a run trained on each second.
 
-    From what was counted and measured: the result's own figure is rounded to a tenth, of 3 a second
-    on large images. Seconds are rounded to a thousandth, of 0.2 at the least.
+    From what was counted and measured: the result's own figure is rounded to a tenth, which is much
+    of the 3 a second that large images reach.
 
     >>> images_per_second({"epochs": 2, "train_examples": 100, "train_seconds": 4.0})
     50.0

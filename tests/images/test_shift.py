@@ -5,17 +5,7 @@ import pytest
 import tensorflow as tf
 
 from rnn_mnist_tf.images import shift_image
-
-
-def move(images, down, right):
-    """Moves images a pixel at a time."""
-    moved = np.zeros_like(images)
-    height, width = images.shape[1:3]
-    for row in range(height):
-        for column in range(width):
-            if 0 <= row - down < height and 0 <= column - right < width:
-                moved[:, row, column] = images[:, row - down, column - right]
-    return moved
+from tests.views import move
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (6, 5, 3)])

@@ -10,7 +10,7 @@ from rnn_mnist_tf.models.views import answer_views
 from rnn_mnist_tf.serving import export_saved_model
 from rnn_mnist_tf.training import TrainConfig, Trainer
 from rnn_mnist_tf.training.predictor import make_predictor
-from tests.images.test_shift import move
+from tests.views import mean_over_shifts
 
 SHAPES = [(6, 5), (6, 5, 3)]
 CONVOLVED = {"model": "cnn_rnn", "filters": "2,3", "tap": 2}
@@ -49,10 +49,7 @@ def test_the_answer_is_the_mean_over_the_views(shape, options):
     """Of the logarithms of probabilities, for any number of images, eagerly and in a graph."""
     plain, viewing = make_pair(shape, **options)
     images = make_images(shape=shape)
-    expected = 0
-    for shift in ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)):
-        logits = np.asarray(plain(move(images, *shift)), np.float64)
-        expected = expected + (logits - np.log(np.exp(logits).sum(1, keepdims=True))) / 5
+    expected = mean_over_shifts(plain, images)
     signature = [tf.TensorSpec((None, *shape), tf.uint8)]
     for answer in (viewing, tf.function(viewing, input_signature=signature)):
         for count in (0, 1, 4):

@@ -23,7 +23,7 @@ def test_cells():
     """Seeds 0.2 apart have a variance of 0.02 around errors e: 0.02 times the mean of 1 / e.
 
     That is 0.0067. With six degrees of freedom a difference counts from 2.447 deviations on: 0.42
-    points for gru, 0.29 and 0.30 for lstm.
+    and 0.45 points for gru, 0.29 and 0.30 for lstm.
     """
     figures = []
     for layers, gru, lstm in ((1, 5.0, 2.0), (2, 4.0, 2.2), (3, 5.1, 2.5)):
@@ -209,8 +209,8 @@ def test_what_spreads_apart_is_named():
     sentences = SECTIONS["memory"].answer(merge_seeds(points, records), records)
     # 0.02 / 2.1 in eight of nine; 7.5^2 / 2 and 4^2 / 2 together
     assert sentences[0] == SPREAD.format("0.10") + (
-        " One of 4.25 points, which they have in common, is that of blank_steps=84 lstm, "
-        "blank_steps=112 gru."
+        " Judged by a standard deviation of 4.25 points instead, whatever the error: "
+        "blank_steps=84 lstm, blank_steps=112 gru."
     )
     # Where the others' would be more it is theirs: 0.0095 times 30 is more than 0.1^2 / 2.
     records = make_study(
@@ -267,20 +267,20 @@ def test_article():
     """Accuracies by seed; 98.00 is 0.07 below what was published, which one run had.
 
     A variance of 0.01 around 2 and 1.4 %: 0.00607; four degrees of freedom: 2.776 deviations. Of
-    one run and the mean of three: 2.776 sqrt(0.00607 (1.93 + 1.4 / 3)) = 0.34.
+    one run and the mean of three: 2.776 sqrt(0.00607 (1.93 + 1.4 / 3)) = 0.33.
     """
     figures = errors(2.1, 1.9, 2.0, 1.5, 1.3, 1.4)
     assert answer("article", ["scan:rows,columns"], figures, seeds=3) == [
         SPREAD.format("0.08"),
-        "rows: 97.90, 98.10, 98.00 %, mean 98.00 %, against the published 98.07 % +0.07 points of "
-        "error (not told apart).",
-        "columns: 98.50, 98.70, 98.60 %, mean 98.60 %, against the published 98.07 % -0.53 points "
-        "of error (lower).",
+        "rows: 97.90, 98.10, 98.00 %, mean 98.00 %: +0.07 points of error against the "
+        "published 98.07 % (not told apart).",
+        "columns: 98.50, 98.70, 98.60 %, mean 98.60 %: -0.53 points of error against the published "
+        "98.07 % (lower).",
         "Rows against columns: +0.60 points of error (higher).",
     ]
     assert answer("article", ["scan:columns"], errors(2)) == [
         NO_SPREAD,
-        "columns: 98.00 %, mean 98.00 %, against the published 98.07 % +0.07 points of error (not "
+        "columns: 98.00 %, mean 98.00 %: +0.07 points of error against the published 98.07 % (not "
         "judged).",
     ]
 

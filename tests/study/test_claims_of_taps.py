@@ -78,7 +78,7 @@ def test_taps_in_part():
 def test_an_order_is_judged_against_the_natural_one():
     """With 0.02 around 2, 2.3 and 2.6 %, 0.0088 and three degrees of freedom: from 0.45 points on.
 
-    Of the fixed shuffle both others are the same.
+    Neither of the others is told apart from the fixed shuffle.
     """
     figures = errors(1.9, 2.1, 2.2, 2.4, 2.5, 2.7)
     sentences = answer("taps", ["shuffle_steps:none,fixed,fresh"], figures, seeds=2)
@@ -93,23 +93,28 @@ def test_the_claim_where_depth_alone_differs():
     figures = errors(2, 4, 2, 3, 2, 3)
     sentences = answer("taps", ["tap:1,2,3;shuffle_steps:none,fresh"], figures)
     assert sentences[-2:] == [
-        f"{ALTOGETHER} falls with depth, and from block 2 to 3 alone does not change: 2.00 x after "
-        "block 1, 1.50 x after block 2, 1.50 x after block 3.",
-        "By rows, the claim is not decided where depth alone differs, from block 2 to 3; over all "
-        "blocks it does not hold: it is the other way round, but there the steps become fewer too.",
+        f"{ALTOGETHER} falls with depth over all blocks, and from block 2 to 3, judged as a pair, "
+        "does not change: 2.00 x after block 1, 1.50 x after block 2, 1.50 x after block 3.",
+        "By rows, from block 2 to 3, where depth alone differs, the claim is not decided; over all "
+        "blocks, where the steps become fewer too, it does not hold: it is the other way round.",
     ]
     figures[-1]["error"] = 3.5
     assert answer("taps", ["tap:1,2,3;shuffle_steps:none,fresh"], figures)[-1] == (
-        "By rows, the claim holds where depth alone differs, from block 2 to 3; over all blocks it "
-        "is not decided, but there the steps become fewer too."
+        "By rows, from block 2 to 3, where depth alone differs, the claim holds; over all blocks, "
+        "where the steps become fewer too, it is not decided."
+    )
+    falling = answer("taps", ["tap:1,2,3;shuffle_steps:none,fresh"], errors(2, 4, 2, 6, 2, 5))
+    assert falling[-1].startswith(
+        "By rows, from block 2 to 3, where depth alone differs, the claim does not hold: it is the "
+        "other way round; over all blocks, "
     )
     # Of other orders too it is said what becomes of their worth there.
     grid = ["tap:1,2,3;shuffle_steps:fixed,fresh"]
     (sentence,) = [text for text in answer("taps", grid, figures) if "any one order" in text]
     assert (
-        ") neither only grows nor only falls with depth, and from block 2 to 3 alone grows: "
-        in sentence
-    )
+        ") neither only grows nor only falls with depth over all blocks, and from block 2 to 3, "
+        "judged as a pair, grows: "
+    ) in sentence
 
 
 def test_ways_to_serialize_spread_apart():
