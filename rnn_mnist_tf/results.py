@@ -309,22 +309,20 @@ def _source_flags(study):
 
 def _describe_training(study):
     """How the runs were trained: what is the same for all, or a list where it is not."""
-    found = {}
-    for record in study.records.values():
-        config, result = record["config"], record["result"]
-        seen = {
-            "epochs": f"{result['epochs']:,}",
-            "images": f"{result['train_examples']:,}",
-        }
-        for name in ("batch_size", "optimizer", "schedule", "learning_rate"):
-            seen[name] = value_text(config[name])
-        for name, text in seen.items():
-            found.setdefault(name, {})[text] = None
-    texts = {name: ", ".join(values) for name, values in found.items()}
+    records = study.records.values()
+    runs = [
+        {**r["config"], **r["result"], "images": f"{r['result']['train_examples']:,}"}
+        for r in records
+    ]
+
+    def of_all(name):
+        return ", ".join(dict.fromkeys(value_text(run[name]) for run in runs))
+
     return (
-        "Training: epochs {epochs}; images {images} in batches of {batch_size}; optimizer "
-        "{optimizer}, schedule {schedule}, learning rate {learning_rate}.\n"
-    ).format(**texts)
+        f"Training: epochs {of_all('epochs')}; images {of_all('images')} in batches of "
+        f"{of_all('batch_size')}; optimizer {of_all('optimizer')}, schedule {of_all('schedule')}, "
+        f"learning rate {of_all('learning_rate')}.\n"
+    )
 
 
 def _format_section(section, study, pictures, name, place):

@@ -15,6 +15,7 @@ from rnn_mnist_tf.door import find_flagfile, run_door
 from rnn_mnist_tf.errors import InputError
 from rnn_mnist_tf.training import TrainConfig
 from tests.doors import Answer, assert_refused, finish
+from tests.flag_files import read_flags
 
 DOORS = ["train", "evaluate", "predict", "export"]
 FLAG_FILES = sorted(pathlib.Path(__file__).parents[1].glob("flags/*.flags"))
@@ -227,10 +228,8 @@ def test_stray_arguments(call, door):
 @pytest.mark.parametrize("path", FLAG_FILES, ids=lambda path: path.stem)
 def test_shipped_flag_files(path):
     """Every recipe that is shipped is a configuration, with a workdir to write to."""
-    values = flags.FlagValues()
-    train.define_flags(values)
-    values(["train", f"--flagfile={path}"])
-    config = TrainConfig(**{f.name: values[f.name].value for f in dataclasses.fields(TrainConfig)})
+    values = read_flags(train, path)
+    config = train.read_config(values)
     given = dict(
         line.removeprefix("--").split("=", 1)
         for line in path.read_text().splitlines()

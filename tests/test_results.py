@@ -1,6 +1,5 @@
 """The report: every number in it is in the records, every link leads somewhere."""
 
-import dataclasses
 import json
 import pathlib
 import re
@@ -9,16 +8,12 @@ import urllib.parse
 
 import numpy as np
 import pytest
-from absl import flags
 
-from rnn_mnist_tf import results, train
-from rnn_mnist_tf.study import parse_grids
+from rnn_mnist_tf import results
 from rnn_mnist_tf.study.claims import SECTIONS
-from rnn_mnist_tf.training import TrainConfig
 from tests.doors import Answer, assert_refused
 from tests.files import contents_and_times
 from tests.study.records import change, damage, write_study
-from tests.study.test_claims import shipped_points
 
 CELLS = "cell:basic_rnn,gru,lstm,lstm+use_peepholes=true,lstm+use_peepholes=true+cell_clip=1"
 GRIDS = {
@@ -415,38 +410,6 @@ def test_how_a_study_was_trained(made, tmp_path, call_results):
     write_study(tmp_path / "results", "cells", grid, np.random.default_rng(0))
     assert call_results(tmp_path / "results", tmp_path / "RESULTS.md").code == 0
     assert "learning rate 0.25, 0.5.\n" in (tmp_path / "RESULTS.md").read_text()
-
-
-@pytest.mark.parametrize("name", [*results.RECIPES, *SECTIONS])
-def test_records_are_of_the_flag_files(name):
-    """Whoever changes a recipe or a study measures it anew."""
-    home = pathlib.Path(results.__file__).parents[1]
-    study = results.read_study(home / "results" / name)
-    if name in SECTIONS:
-        points = shipped_points(name)
-    else:
-        values = flags.FlagValues()
-        train.define_flags(values)
-        values(["train", f"--flagfile={home / 'flags' / name}.flags"])
-        fields = [field.name for field in dataclasses.fields(TrainConfig)]
-        base = TrainConfig(**{field: values[field].value for field in fields})
-        points = parse_grids(["seed:0,1,2"], base)
-    measured = {point.name: point.config for point in study.points}
-    assert measured.keys() == {point.name for point in points}
-    for point in points:
-        dataset = measured[point.name].dataset
-        of_files = point.config.dataset == "mnist" and dataset == "idx"  # MNIST's own files
-        assert of_files or dataset == point.config.dataset
-        expected = {**point.config.without_places(), "dataset": dataset}
-        assert measured[point.name].without_places() == expected
-
-
-def test_the_report_that_is_shipped_is_of_the_records():
-    """Whoever changes a record or a sentence writes it anew."""
-    home = pathlib.Path(results.__file__).parents[1]
-    studies, tried = results.read_studies(home / "results"), results.read_tried(home / "results")
-    text = results.format_report(studies, tried, home / "results")
-    assert text == (home / "RESULTS.md").read_text()
 
 
 def test_a_recipe_is_one_configuration(tmp_path, call_results):

@@ -37,7 +37,7 @@ def forgetting(model, images, batch_size=_BATCH):
     >>> len(forgetting(model, np.zeros([6, 4, 3], np.uint8)))
     4
     """
-    to_sequence, to_logits, time_major = _split_at_sequence(viewed_model(model))
+    to_sequence, to_logits, time_major = _split_at_sequence(model)
 
     @tf.function(reduce_retracing=True)
     def gradient(sequence, label):
@@ -107,11 +107,12 @@ def check_analyses(names, model):
     >>> check_analyses(["forgetting", "speed"], build_rnn((4, 3), 2, make_cell("gru", 5)))
     """
     if "forgetting" in names:
-        _split_at_sequence(viewed_model(model))
+        _split_at_sequence(model)
 
 
 def _split_at_sequence(model):
     """Returns `(images to sequence, sequence to logits, whether time comes first)`."""
+    model = viewed_model(model)
     layer = _find_rnn(model)
     time_major = isinstance(layer, DynamicRNN) and layer.time_major
     try:

@@ -173,8 +173,8 @@ def compare_times(row, other, records):
     """Returns how many times as long as the other's the first's training took, as text.
 
     Each seed is compared with the same seed, measured in the same round of the study, and only
-    where one machine measured both, and neither record is marked as `disturbed`. The
-    text is a range where two rounds differ.
+    where one machine measured both, and neither record is marked as `disturbed`. The text
+    is a range where two rounds differ.
 
     Args:
         row, other: from `merge_seeds`.

@@ -1,20 +1,12 @@
 """What studies say, against arithmetic done by hand."""
 
-import dataclasses
-import pathlib
-
 import numpy as np
 import pytest
-from absl import flags
 
-from rnn_mnist_tf import compare
 from rnn_mnist_tf.study import merge_seeds, parse_grids
 from rnn_mnist_tf.study.claims import SECTIONS
-from rnn_mnist_tf.training import TrainConfig
+from tests.flag_files import study_points
 from tests.study.records import NO_SPREAD, SPREAD, answer, errors, make_study, speed
-
-STUDIES = pathlib.Path(__file__).parents[2] / "flags" / "studies"
-
 
 CELLS = ["cell:gru,lstm+use_peepholes=true+cell_clip=1;num_layers:1,2,3"]
 
@@ -295,15 +287,6 @@ def test_the_article_s_recipe_that_did_not_learn():
     assert [sentence.partition(":")[0] for sentence in sentences[2:]] == ["columns"]
 
 
-def shipped_points(name):
-    """The points of a study that comes with the package."""
-    values = flags.FlagValues()
-    compare.define_flags(values)
-    values(["compare", f"--flagfile={STUDIES / name}.flags"])
-    base = TrainConfig(**{f.name: values[f.name].value for f in dataclasses.fields(TrainConfig)})
-    return parse_grids(values.grid, base, values.cores, values.seeds)
-
-
 # Of each study, what its sentences must name.
 MENTIONED = {
     "article": ["rows: ", "columns: "],
@@ -350,7 +333,7 @@ MENTIONED = {
 def test_shipped_studies_are_answered(name):
     """Whole, every configuration is named; in any part, something is said."""
     random = np.random.default_rng(0)
-    points = shipped_points(name)
+    points = study_points(name)
     figures = [
         {
             "error": random.uniform(1, 9),

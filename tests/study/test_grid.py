@@ -2,19 +2,18 @@
 
 import dataclasses
 import math
-import pathlib
 import urllib.parse
 
 import hypothesis
 import pytest
-from absl import flags
 from hypothesis import strategies as st
 
 from rnn_mnist_tf import compare
 from rnn_mnist_tf.study import GridError, parse_grids
 from rnn_mnist_tf.training import TrainConfig
+from tests.flag_files import FLAGS, read_flags, study_points
 
-STUDIES = sorted(pathlib.Path(__file__).parents[2].glob("flags/studies/*.flags"))
+STUDIES = sorted(FLAGS.glob("studies/*.flags"))
 
 # Of each flag some values, as people write them.
 VALUES = {
@@ -178,9 +177,5 @@ SIZES = {"article": 6, "cells": 42, "memory": 24, "scans": 15, "size": 20, "smok
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_shipped_studies(path):
     """Every flag file is one of compare, in a workdir of its name."""
-    values = flags.FlagValues()
-    compare.define_flags(values)
-    values(["compare", f"--flagfile={path}"])
-    assert values.workdir == f"runs/studies/{path.stem}"
-    base = TrainConfig(**{f.name: values[f.name].value for f in dataclasses.fields(TrainConfig)})
-    assert len(parse_grids(values.grid, base, values.cores, values.seeds)) == SIZES[path.stem]
+    assert read_flags(compare, path).workdir == f"runs/studies/{path.stem}"
+    assert len(study_points(path.stem)) == SIZES[path.stem]

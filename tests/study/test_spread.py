@@ -115,7 +115,7 @@ def test_equals_are_told_apart_once_in_twenty_times(truth, deviation):
     for _ in range(4000):
         errors = random.normal(truth, deviation, size=(2, len(truth)))
         rows = [row(*pair) for pair in zip(errors.mean(0), errors.std(0, ddof=1))]
-        found += compare_errors(rows[0], rows[1], pool_spread(rows))[1] != ("not told apart")
+        found += compare_errors(rows[0], rows[1], pool_spread(rows))[1] != "not told apart"
     # Three deviations of a binomial count: 3 sqrt(0.05 * 0.95 / 4000) = 0.0103.
     assert found / 4000 == pytest.approx(0.05, abs=0.0104)
 
